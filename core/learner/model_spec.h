@@ -1,0 +1,118 @@
+// What a model is: everything that, with a sequence of samples, determines its weights.
+//
+// A ModelSpec is plain data. It is read from YAML files and from the wire through one strict reader
+// (model_spec_reader.h), so that both have the same fields, ranges and error messages.
+
+#ifndef TALLY_CORE_LEARNER_MODEL_SPEC_H_
+#define TALLY_CORE_LEARNER_MODEL_SPEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tally {
+
+enum class ElementType : uint8_t { kUint8, kInt8, kInt16 };
+
+// Bytes of one element: 1, 1, 2.
+size_t ElementBytes(ElementType type);
+
+struct InputSpec {
+  std::vector<uint32_t> shape;  // 1 to 4 dimensions, each in [1, 65536]; product in [1, 1 Mi]
+  ElementType type = ElementType::kUint8;
+};
+
+// Where the constants of the integer standardisation come from.
+enum class PreprocessingKind : uint8_t {
+  kNone,        // elements enter the network as they are
+  kConstants,   // `mean` and `deviation` are given in the spec
+  kCalibrated,  // both are measured on the first `calibration_samples` samples
+};
+
+// One pair of constants for all elements of a row, or one pair an element.
+enum class PreprocessingScope : uint8_t { kGlobal, kElement };
+
+// y = clip(DivTrunc((x - mean) * unit, deviation), -127, 127), all integers. `deviation` is the mean
+// absolute deviation, at least 1.
+struct PreprocessingSpec {
+  PreprocessingKind kind = PreprocessingKind::kNone;
+  PreprocessingScope scope = PreprocessingScope::kGlobal;
+  uint32_t unit = 51;                // [1, 127]; value of one mean absolute deviation
+  std::vector<int32_t> mean;         // kConstants: 1 value (kGlobal) or one an element
+  std::vector<int32_t> deviation;    // likewise; each in [1, 65535]
+  uint32_t calibration_samples = 0;  // kCalibrated: [1, 65536]; otherwise 0
+};
+
+enum class Activation : uint8_t {
+  kPocketTanh,
+  kPocketSigmoid,
+  kPocketLeakyRelu,
+  kPocketRelu8,
+  kRescale,
+  kAsIs,
+};
+
+// A fully connected layer. The last layer's `units` equals `classes`.
+struct LayerSpec {
+  uint32_t units = 0;  // [1, 65536]
+  Activation activation = Activation::kPocketTanh;
+};
+
+// From mini-batch step `from_step` (counted from 0) on, sums are divided by `inverse`.
+struct RatePoint {
+  uint64_t from_step = 0;  // strictly rising; the first is 0
+  uint32_t inverse = 0;    // [1, 2^31 - 1]
+};
+
+enum class CreditAssignment : uint8_t { kDirectFeedback, kBackPropagation };
+
+// How a weight's gradient sum is divided by the inverse learning rate.
+enum class UpdateRounding : uint8_t {
+  kTowardZero,     // the published rule; |sum| < inverse is lost (a dead zone)
+  kErrorFeedback,  // the remainder is kept a weight and added to the next sum
+  kStochastic,     // rounded up in magnitude with probability remainder / inverse, counter-based
+};
+
+// kReference is the published code's exact behaviour, its random stream included; `tally fit` only.
+enum class PocketNnProfile : uint8_t { kStandard, kReference };
+
+struct PocketNnSpec {
+  PocketNnProfile profile = PocketNnProfile::kStandard;
+  CreditAssignment training = CreditAssignment::kDirectFeedback;
+  uint32_t target = 15;  // [1, 127]; output wanted for the true class, 0 for the others
+  uint32_t weight_limit = 32767;  // [1, 32767]; weights and biases are clamped to +-limit
+  UpdateRounding update_rounding = UpdateRounding::kTowardZero;
+};
+
+struct ModelSpec {
+  std::string name;       // [a-z0-9][a-z0-9._-]{0,62}; not part of the canonical text
+  std::string algorithm;  // "pocketnn"
+  InputSpec input;
+  PreprocessingSpec preprocessing;
+  std::vector<LayerSpec> layers;    // 1 to 64
+  uint32_t classes = 0;             // [2, 65536]
+  std::vector<std::string> labels;  // empty, or one name a class: UTF-8, 1 to 128 bytes
+  uint32_t batch_size = 20;         // [1, 4096]
+  std::vector<RatePoint> learning_rate;  // 1 to 256 points
+  uint64_t schedule_steps = 0;  // [1, 2^40]; length of the training schedule in mini-batches
+  uint64_t seed = 1;
+  PocketNnSpec pocketnn;
+
+  size_t InputElements() const;  // product of input.shape
+  size_t RowBytes() const;       // InputElements() * ElementBytes(input.type)
+};
+
+// Weights and biases of all layers; what the daemon's parameter limit counts.
+uint64_t ParameterCount(const ModelSpec& spec);
+
+// The inverse learning rate in force at mini-batch `step`.
+uint32_t InverseRateAt(const ModelSpec& spec, uint64_t step);
+
+// Passes over `samples` samples that the schedule asks for: ceil(schedule_steps * batch_size /
+// samples), at least 1. This is what `--epochs` defaults to.
+uint32_t ScheduleEpochs(const ModelSpec& spec, uint64_t samples);
+
+}  // namespace tally
+
+#endif  // TALLY_CORE_LEARNER_MODEL_SPEC_H_
