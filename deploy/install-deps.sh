@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that a job needs. The one place where packages are named.
+#
+#   deploy/install-deps.sh GROUP...      groups: build test cross
+#
+# Needs root (or sudo) only when something is missing.
+set -euo pipefail
+
+declare -A groups=(
+  # What compiles tallyd, tally and the libraries.
+  [build]="g++ cmake ninja-build ccache pkg-config
+    libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
+    libyaml-cpp-dev libboost1.81-dev libssl-dev libxxhash-dev libsystemd-dev
+    libcli11-dev zlib1g-dev liblzma-dev"
+  # What the tests and benchmark programs need on top.
+  [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-grpcio python3-protobuf
+    binutils git"
+  # The soft-float cross-build.
+  [cross]="g++-arm-linux-gnueabi binutils-arm-linux-gnueabi mmdebstrap arch-test"
+)
+
+[ $# -gt 0 ] || { echo "usage: $0 GROUP...   groups: ${!groups[*]}" >&2; exit 64; }
+wanted=()
+for group in "$@"; do
+  [ -n "${groups[$group]:-}" ] || { echo "$0: unknown group '$group'; known: ${!groups[*]}" >&2; exit 64; }
+  read -r -d '' -a packages <<<"${groups[$group]}" || true
+  wanted+=("${packages[@]}")
+done
+
+missing=()
+for package in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+run() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+export DEBIAN_FRONTEND=noninteractive
+echo "installing: ${missing[*]}"
+run apt-get update -qq
+run apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The rules of the house that a program can check. Each check first shows, on a sample made to break it, that
+# it can fail.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cd "$root"
+/usr/bin/python3 "$here/check_sources.py" --self-test
+/usr/bin/python3 "$here/check_sources.py" "$root"

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# All tests, on a fresh Debian 12 machine.
+#
+#   tests/run.sh            the whole suite, the checks of the house, the soft-float proof, and the engine, storage and
+#                           hosting tests under ASan + UBSan
+#   tests/run.sh --all      besides: the whole suite under ASan + UBSan and under TSan, and the long variants
+#
+# TALLY_DATA_DIR names the folder with mnist/, fashion-mnist/ ... (default: ../shared/data beside the project);
+# tests of data that is absent are skipped and say so. JOBS sets the number of parallel jobs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+
+all=no
+case "${1:-}" in
+  "") ;;
+  --all) all=yes ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+esac
+
+jobs=${JOBS:-$(nproc)}
+export TALLY_DATA_DIR=${TALLY_DATA_DIR:-$root/../shared/data}
+[ -d "$TALLY_DATA_DIR" ] || echo "data: $TALLY_DATA_DIR is absent; tests on real data will be skipped"
+export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH  # Debian's python3 has Debian's grpcio
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1
+
+passed=0 failed=0 failures=()
+started=$SECONDS
+
+# stage NAME COMMAND...: runs one stage, counts it, and goes on.
+stage() {
+  local name=$1 begin=$SECONDS
+  shift
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "== $name: passed in $((SECONDS - begin)) s"
+  else
+    failed=$((failed + 1))
+    failures+=("$name")
+    echo "== $name: FAILED after $((SECONDS - begin)) s"
+  fi
+}
+
+# build PRESET [TARGET...]
+build() {
+  local preset=$1
+  shift
+  cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || { cat "build/$preset.configure.log"; return 1; }
+  cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
+}
+
+# suite PRESET [CTEST ARGUMENT...]
+suite() {
+  local preset=$1
+  shift
+  ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@"
+}
+
+# The tests without gRPC: cheap to build with sanitizers, and where memory is touched by hand.
+quick_targets=(arithmetic_tests kernels_tests text_tests learner_tests pocketnn_tests checkpoint_tests
+  oracle_tests storage_tests hosting_tests crash_tests datasets_tests)
+quick_pattern="^($(IFS='|'; echo "${quick_targets[*]}"))\\."
+
+mkdir -p build
+stage "install packages" deploy/install-deps.sh build test cross
+stage "build (dev)" build dev
+stage "tests (dev)" suite dev
+stage "checks of the house" tests/checks/run.sh
+stage "soft-float proof (armel)" deploy/cross/check-soft-float.sh
+if [ "$all" = no ]; then
+  stage "build (asan, engine to hosting)" build asan "${quick_targets[@]}"
+  stage "tests (asan, engine to hosting)" suite asan -R "$quick_pattern"
+else
+  # The thread sanitizer needs its shadow where address-space randomisation would not put other things.
+  [ "$(id -u)" = 0 ] && sysctl -q vm.mmap_rnd_bits=28 || true
+  stage "build (asan)" build asan
+  stage "tests (asan)" suite asan
+  stage "build (tsan)" build tsan
+  stage "tests (tsan)" suite tsan
+  export TALLY_LONG=1
+  stage "long variants (dev)" suite dev
+fi
+
+echo "took $((SECONDS - started)) s"
+for name in ${failures[@]+"${failures[@]}"}; do echo "failed stage: $name"; done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
