@@ -1,0 +1,49 @@
+#include "core/learner/model_spec.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/arithmetic/check.h"
+
+namespace tally {
+
+size_t ElementBytes(ElementType type) { return type == ElementType::kInt16 ? 2 : 1; }
+
+size_t ModelSpec::InputElements() const {
+  size_t elements = 1;
+  for (const uint32_t dimension : input.shape) elements *= dimension;
+  return elements;
+}
+
+size_t ModelSpec::RowBytes() const { return InputElements() * ElementBytes(input.type); }
+
+uint64_t ParameterCount(const ModelSpec& spec) {
+  // At most 64 layers of (2^20 + 1) * 2^16 parameters: 2^43.
+  uint64_t parameters = 0;
+  uint64_t inputs = spec.InputElements();
+  for (const LayerSpec& layer : spec.layers) {
+    parameters += (inputs + 1) * layer.units;
+    inputs = layer.units;
+  }
+  return parameters;
+}
+
+uint32_t InverseRateAt(const ModelSpec& spec, uint64_t step) {
+  TALLY_CHECK(!spec.learning_rate.empty());
+  const auto later = std::upper_bound(
+      spec.learning_rate.begin(), spec.learning_rate.end(), step,
+      [](uint64_t wanted, const RatePoint& point) { return wanted < point.from_step; });
+  TALLY_CHECK(later != spec.learning_rate.begin());
+  return std::prev(later)->inverse;
+}
+
+uint32_t ScheduleEpochs(const ModelSpec& spec, uint64_t samples) {
+  if (samples == 0) return 1;
+  // At most 2^40 mini-batches of 2^12 samples, so the product fits.
+  const uint64_t scheduled = spec.schedule_steps * spec.batch_size;
+  const uint64_t epochs = scheduled / samples + (scheduled % samples != 0 ? 1 : 0);
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(epochs, 1, std::numeric_limits<uint32_t>::max()));
+}
+
+}  // namespace tally
