@@ -61,6 +61,9 @@ class Predictor {
   // scores[r * classes + c], int32, saturated to its range; the class is the first maximum. Each row's
   // scores depend on that row alone (promise P4). `scores` has rows.rows * classes elements.
   virtual void Predict(const RowBatch& rows, std::span<int32_t> scores) const = 0;
+
+  // The loss of one row with these scores and this label, in the unit of StepReport::loss.
+  virtual int64_t Loss(std::span<const int32_t> scores, uint32_t label) const = 0;
 };
 
 // The mutable model. One thread at a time.

@@ -16,9 +16,9 @@ namespace tally {
 // Reads a spec from a parsed document. Unknown keys, wrong types, values out of range and
 // contradictions are INVALID_ARGUMENT; the message gives the value's place (file:line when the
 // document has one), its path, the value and what was expected, and for an unknown key the nearest
-// valid one. Missing keys take the defaults of model_spec.h; `algorithm`, `input`, `layers`,
+// valid one. `path` is the document's own place in a larger one ("models[0]"), for messages. Missing keys take the defaults of model_spec.h; `algorithm`, `input`, `layers`,
 // `classes`, `learning_rate` and `schedule_steps` are required, `name` may be empty here.
-absl::StatusOr<ModelSpec> ReadModelSpec(const text::Value& document);
+absl::StatusOr<ModelSpec> ReadModelSpec(const text::Value& document, std::string_view path = "");
 
 // ParseJson / ParseYaml followed by ReadModelSpec. `origin` names the text in messages.
 absl::StatusOr<ModelSpec> ModelSpecFromJson(std::string_view json, std::string_view origin);

@@ -65,6 +65,7 @@ struct Snapshot {
   std::shared_ptr<const ModelSpec> spec;
   uint64_t position = 0;  // model_version
   uint64_t step = 0;
+  std::string state_digest;  // "" unless `step` is a digest point
 };
 
 struct CheckpointInfo {
@@ -78,6 +79,8 @@ struct CheckpointInfo {
 struct HostStatus {
   ModelState state = ModelState::kCreating;
   std::string detail;
+  // Of state FAILED: DATA_LOSS if damage is the cause, else FAILED_PRECONDITION.
+  absl::StatusCode failure = absl::StatusCode::kFailedPrecondition;
   uint64_t step = 0;
   uint64_t trained_position = 0;
   uint64_t accepted_position = 0;
@@ -127,8 +130,8 @@ class ModelHost {
   // Keeps the new rows of a validated packet (row lengths and labels fit the spec) in the journal.
   // Never waits for the disk's sync or the trainer. Errors: OUT_OF_RANGE with the expected sequence;
   // RESOURCE_EXHAUSTED when the training queue, the journal or the source table is full or the disk has
-  // no space; states as above.
-  virtual absl::StatusOr<AppendResult> Append(storage::SamplesRecord packet) = 0;
+  // no space; states as above. On error `packet` is as before, so that the caller may try again.
+  virtual absl::StatusOr<AppendResult> Append(storage::SamplesRecord&& packet) = 0;
   // Whether a packet of so many bytes would find room in the training queue now.
   virtual bool HasRoom(uint64_t bytes) const = 0;
   // Asks the committer to make everything appended durable. Packets nobody asks for are synced with the next
