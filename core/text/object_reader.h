@@ -1,5 +1,5 @@
-// Strict reading of a text::Map: each key is asked for by name and range, and what was never asked for
-// is an unknown key.
+// Strict reading of a text::Map: each key is asked for by name and range, and what was never asked
+// for is an unknown key.
 
 #ifndef TALLY_CORE_TEXT_OBJECT_READER_H_
 #define TALLY_CORE_TEXT_OBJECT_READER_H_
@@ -16,7 +16,8 @@
 namespace tally::text {
 
 // Usage: construct, call the readers (each leaves its output alone when the key is missing), then
-// Finish(). The first error wins; later calls do nothing. `path` is the dotted path of the map itself
+// Finish(). The first error wins; later calls do nothing. `path` is the dotted path of the map
+// itself
 // ("" for the document), used in messages: "tallyd.yaml:14: limits.rows: ...".
 class ObjectReader {
  public:
@@ -60,6 +61,8 @@ class ObjectReader {
  private:
   bool EnumIndex(std::string_view key, const std::vector<std::string_view>& names, size_t& index);
   const Value* Find(std::string_view key);
+  // The list under `key`; null if missing or after an error.
+  const List* ScalarList(std::string_view key, size_t max_items);
   void FailAt(const Value& value, std::string_view key, std::string_view what);
 
   const Value& value_;
@@ -68,7 +71,8 @@ class ObjectReader {
   absl::Status status_;
 };
 
-// The candidate nearest to `word` by edit distance, or "" if none is near (distance > 1 + length / 3).
+// The candidate nearest to `word` by edit distance, or "" if none is near (distance > 1 + length /
+// 3).
 std::string NearestName(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace tally::text

@@ -34,8 +34,8 @@ struct Value {
   int32_t line = 0;    // 1-based; 0 where the format has no lines worth naming (one-line JSON)
 };
 
-// YAML 1.2 core scalars: true/false; [-+]?[0-9]+ is an integer, as are 0x and 0o forms; quoted scalars and
-// everything else are strings. One document only. Empty text is an empty map. Errors:
+// YAML 1.2 core scalars: true/false; [-+]?[0-9]+ is an integer, as are 0x and 0o forms; quoted
+// scalars and everything else are strings. One document only. Empty text is an empty map. Errors:
 // INVALID_ARGUMENT "origin:line: what, which value, what was expected".
 absl::StatusOr<Value> ParseYaml(std::string_view yaml, std::string_view origin);
 
