@@ -1,0 +1,15 @@
+// Every command of `tally`; each Add... is in the file of its name.
+
+#ifndef TALLY_CLIENT_CLI_COMMANDS_H_
+#define TALLY_CLIENT_CLI_COMMANDS_H_
+
+#include "client/cli/command_set.h"
+
+namespace tally::cli {
+
+// All commands, in the order of `tally --help`.
+void AddAllCommands(CommandSet& commands);
+
+}  // namespace tally::cli
+
+#endif  // TALLY_CLIENT_CLI_COMMANDS_H_
