@@ -1,0 +1,40 @@
+#include "core/algorithms/algorithms.h"
+
+#include "core/algorithms/pocketnn/bounds.h"
+#include "core/algorithms/pocketnn/learner.h"
+#include "core/learner/model_spec_reader.h"
+#include "core/text/status_macros.h"
+#include "core/text/strings.h"
+
+namespace tally {
+namespace {
+
+constexpr char kPocketNn[] = "pocketnn";
+
+absl::Status UnknownAlgorithm(const ModelSpec& spec) {
+  return absl::InvalidArgumentError(
+      text::StrCat("algorithm: \"", spec.algorithm, "\" is unknown; expected \"", kPocketNn, "\""));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
+                                                     Collective* collective) {
+  TALLY_RETURN_IF_ERROR(ValidateModelSpec(spec));
+  if (spec.algorithm != kPocketNn) {
+    return UnknownAlgorithm(spec);
+  }
+  if (spec.pocketnn.profile == PocketNnProfile::kReference) {
+    return absl::FailedPreconditionError(
+        "pocketnn.profile: \"reference\" repeats the published program, whose one random stream "
+        "serves "
+        "shuffle and feedback; run it with `tally fit`, or use profile \"standard\"");
+  }
+  TALLY_RETURN_IF_ERROR(pocketnn::CheckBounds(spec));
+  return std::make_unique<pocketnn::PocketNnLearner>(
+      spec, pocketnn::LearnerOptions{.collective = collective});
+}
+
+uint64_t LearnerBytes(const ModelSpec& spec) { return pocketnn::PocketNnBytes(spec); }
+
+}  // namespace tally

@@ -1,0 +1,174 @@
+#include "core/algorithms/input_stage.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/arithmetic/check.h"
+#include "core/arithmetic/rounding.h"
+#include "core/kernels/standardise.h"
+#include "core/text/strings.h"
+
+namespace tally {
+namespace {
+
+constexpr int32_t kDeviationMax = 65535;
+
+size_t ConstantCount(const ModelSpec& spec) {
+  if (spec.preprocessing.kind == PreprocessingKind::kNone) {
+    return 0;
+  }
+  return spec.preprocessing.scope == PreprocessingScope::kGlobal ? 1 : spec.InputElements();
+}
+
+}  // namespace
+
+InputStage::InputStage(const ModelSpec& spec)
+    : type_(spec.input.type),
+      elements_(spec.InputElements()),
+      kind_(spec.preprocessing.kind),
+      unit_(static_cast<int32_t>(spec.preprocessing.unit)),
+      calibration_samples_(spec.preprocessing.calibration_samples) {
+  const size_t constants = ConstantCount(spec);
+  if (constants == 0) {
+    return;
+  }
+  mean_ = Tensor<int32_t>(Shape({constants}));
+  deviation_ = Tensor<int32_t>(Shape({constants}));
+  if (kind_ == PreprocessingKind::kConstants) {
+    TALLY_CHECK(spec.preprocessing.mean.size() == constants);
+    TALLY_CHECK(spec.preprocessing.deviation.size() == constants);
+    std::copy_n(spec.preprocessing.mean.begin(), constants, mean_.data());
+    std::copy_n(spec.preprocessing.deviation.begin(), constants, deviation_.data());
+  }
+  dividers_.reserve(constants);
+  PrepareDividers();
+}
+
+uint32_t InputStage::MagnitudeMax(const ModelSpec& spec) {
+  if (spec.preprocessing.kind != PreprocessingKind::kNone) {
+    return 127;
+  }
+  switch (spec.input.type) {
+    case ElementType::kUint8:
+      return 255;
+    case ElementType::kInt8:
+      return 128;
+    case ElementType::kInt16:
+      return 32768;
+  }
+  TALLY_CHECK(false);
+}
+
+uint64_t InputStage::Bytes(const ModelSpec& spec) {
+  // Calibration sums (int64) live for the time of one call.
+  return ConstantCount(spec) * (2 * sizeof(int32_t) + sizeof(TruncDivider32) + sizeof(int64_t));
+}
+
+uint32_t InputStage::calibration_samples_wanted() const {
+  return calibrated() ? 0 : calibration_samples_;
+}
+
+void InputStage::Calibrate(const RowBatch& rows, std::span<int16_t> scratch) {
+  TALLY_CHECK(rows.rows == calibration_samples_wanted() && rows.rows > 0);
+  const size_t constants = mean_.size();
+  const size_t stride = constants == 1 ? 0 : 1;
+  const int64_t count =
+      static_cast<int64_t>(rows.rows) * static_cast<int64_t>(constants == 1 ? elements_ : 1);
+  std::vector<int64_t> sums(constants, 0);
+  for (size_t r = 0; r < rows.rows; ++r) {
+    LoadRow(rows, r, scratch);
+    for (size_t i = 0; i < elements_; ++i) {
+      sums[i * stride] += scratch[i];
+    }
+  }
+  Fix(sums, count, mean_.elements());
+  std::fill(sums.begin(), sums.end(), 0);
+  for (size_t r = 0; r < rows.rows; ++r) {
+    LoadRow(rows, r, scratch);
+    for (size_t i = 0; i < elements_; ++i) {
+      sums[i * stride] += Magnitude(scratch[i] - mean_[i * stride]);
+    }
+  }
+  Fix(sums, count, deviation_.elements());
+  for (int32_t& deviation : deviation_.elements()) {
+    deviation = std::max(deviation, 1);
+  }
+  PrepareDividers();
+}
+
+void InputStage::Fix(std::span<const int64_t> sums, int64_t count,
+                     std::span<int32_t> constants) const {
+  // A mean lies within the range of its elements, so the quotients fit.
+  for (size_t i = 0; i < sums.size(); ++i) {
+    constants[i] = static_cast<int32_t>(DivTrunc(sums[i], count));
+  }
+}
+
+void InputStage::PrepareDividers() {
+  dividers_.clear();
+  if (!calibrated()) {
+    return;
+  }
+  for (const int32_t deviation : deviation_.elements()) {
+    dividers_.emplace_back(deviation);
+  }
+}
+
+void InputStage::LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x) const {
+  const size_t row_bytes = elements_ * ElementBytes(type_);
+  const auto bytes = rows.bytes.subspan(row * row_bytes, row_bytes);
+  switch (type_) {
+    case ElementType::kUint8:
+      return kernels::LoadUint8(bytes, x);
+    case ElementType::kInt8:
+      return kernels::LoadInt8(bytes, x);
+    case ElementType::kInt16:
+      return kernels::LoadInt16(bytes, x);
+  }
+}
+
+void InputStage::Read(const RowBatch& rows, MatrixView<int16_t> x) const {
+  TALLY_CHECK(x.rows == rows.rows && x.columns == elements_);
+  TALLY_CHECK(rows.bytes.size() == rows.rows * elements_ * ElementBytes(type_));
+  TALLY_CHECK(calibrated());
+  for (size_t r = 0; r < rows.rows; ++r) {
+    const std::span<int16_t> row = {x.Row(r), elements_};
+    LoadRow(rows, r, row);
+    if (dividers_.size() == 1) {
+      kernels::Standardise(mean_[0], dividers_[0], unit_, row);
+    } else if (!dividers_.empty()) {
+      kernels::StandardiseEach(mean_.elements(), dividers_, unit_, row);
+    }
+  }
+}
+
+void InputStage::VisitState(StateVisitor& visitor) {
+  static_assert(std::endian::native == std::endian::little);
+  if (!mean_.empty()) {
+    visitor.Visit({.name = "input.mean",
+                   .type = StateType::kInt32,
+                   .shape = mean_.shape().extents(),
+                   .bytes = mean_.bytes()});
+    visitor.Visit({.name = "input.deviation",
+                   .type = StateType::kInt32,
+                   .shape = deviation_.shape().extents(),
+                   .bytes = deviation_.bytes()});
+  }
+}
+
+absl::Status InputStage::CheckRestoredState() {
+  const bool may_wait = kind_ == PreprocessingKind::kCalibrated;
+  const int32_t lowest = may_wait && !deviation_.empty() && deviation_[0] == 0 ? 0 : 1;
+  const int32_t highest = lowest == 0 ? 0 : kDeviationMax;
+  for (size_t i = 0; i < deviation_.size(); ++i) {
+    if (deviation_[i] < lowest || deviation_[i] > highest) {
+      return absl::DataLossError(
+          text::StrCat("input.deviation[", i, "] is ", deviation_[i], ", outside [", lowest, ", ",
+                       highest, "]: the state is damaged; restore an older checkpoint"));
+    }
+  }
+  PrepareDividers();
+  return absl::OkStatus();
+}
+
+}  // namespace tally

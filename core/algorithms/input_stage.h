@@ -1,0 +1,65 @@
+// The way into a network: a row's bytes become int16 elements, standardised when the spec says so.
+// Shared by the algorithms.
+
+#ifndef TALLY_CORE_ALGORITHMS_INPUT_STAGE_H_
+#define TALLY_CORE_ALGORITHMS_INPUT_STAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/arithmetic/division.h"
+#include "core/learner/learner.h"
+#include "core/learner/model_spec.h"
+#include "core/tensor/matrix_view.h"
+#include "core/tensor/tensor.h"
+
+namespace tally {
+
+class InputStage {
+ public:
+  explicit InputStage(const ModelSpec& spec);
+
+  // Largest magnitude of an element that Read can give.
+  static uint32_t MagnitudeMax(const ModelSpec& spec);
+
+  // Bytes of the constants that a stage of this spec keeps.
+  static uint64_t Bytes(const ModelSpec& spec);
+
+  // Calibration rows still needed; 0 once the constants are there.
+  uint32_t calibration_samples_wanted() const;
+
+  // mean = DivTrunc(sum x, count), deviation = max(1, DivTrunc(sum |x - mean|, count)) over the
+  // rows, all elements together or each for itself. `scratch` has room for one row.
+  void Calibrate(const RowBatch& rows, std::span<int16_t> scratch);
+
+  // x [rows, elements] from the bytes; the constants are there.
+  void Read(const RowBatch& rows, MatrixView<int16_t> x) const;
+
+  // Visits "input.mean" and "input.deviation" if rows are standardised. A deviation of 0 means that
+  // calibration has not happened.
+  void VisitState(StateVisitor& visitor);
+
+  // After a restore: checks the constants and rebuilds what is derived from them.
+  absl::Status CheckRestoredState();
+
+ private:
+  bool calibrated() const { return deviation_.empty() || deviation_[0] != 0; }
+  void LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x) const;
+  void Fix(std::span<const int64_t> sums, int64_t count, std::span<int32_t> constants) const;
+  void PrepareDividers();
+
+  ElementType type_;
+  size_t elements_;
+  PreprocessingKind kind_;
+  int32_t unit_;
+  uint32_t calibration_samples_;
+  Tensor<int32_t> mean_;       // empty without standardisation; 1 element (global) or one each
+  Tensor<int32_t> deviation_;  // likewise
+  std::vector<TruncDivider32> dividers_;  // by deviation_; empty before calibration
+};
+
+}  // namespace tally
+
+#endif  // TALLY_CORE_ALGORITHMS_INPUT_STAGE_H_

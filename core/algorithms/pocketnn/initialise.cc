@@ -1,0 +1,99 @@
+// Direct feedback starts from weights of zero: it does not need them to pass blame down.
+// Back-propagation starts from uniform values in [-r, r] without 0, as do the feedback matrices.
+
+#include "core/algorithms/pocketnn/initialise.h"
+
+#include <span>
+
+#include "core/algorithms/pocketnn/bounds.h"
+#include "core/algorithms/pocketnn/learner.h"
+#include "core/arithmetic/philox.h"
+
+namespace tally::pocketnn {
+namespace {
+
+// Element i is draw i of [0, 2r): the lower half are the negative values, the upper the positive
+// ones.
+void FillUniform(uint64_t seed, uint32_t tensor, uint32_t magnitude, std::span<int16_t> values) {
+  UniformDraws draws(seed, 0, tensor);
+  const int32_t r = static_cast<int32_t>(magnitude);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const int32_t draw = static_cast<int32_t>(draws.At(i, 2 * magnitude));
+    values[i] = static_cast<int16_t>(draw < r ? draw - r : draw - r + 1);
+  }
+}
+
+// The published rule: draw until it is not 0.
+void FillFromReference(GlibcRandom& random, uint32_t magnitude, std::span<int16_t> values) {
+  for (int16_t& value : values) {
+    int32_t drawn = 0;
+    while (drawn == 0) {
+      drawn = static_cast<int32_t>(random.Next() % (2 * magnitude + 1)) -
+              static_cast<int32_t>(magnitude);
+    }
+    value = static_cast<int16_t>(drawn);
+  }
+}
+
+}  // namespace
+
+bool HasFeedback(const ModelSpec& spec, size_t layer) {
+  return spec.pocketnn.training == CreditAssignment::kDirectFeedback &&
+         layer + 1 < spec.layers.size();
+}
+
+uint32_t StartMagnitude(const ModelSpec& spec, size_t layer) {
+  const uint64_t inputs = layer == 0 ? spec.InputElements() : spec.layers[layer - 1].units;
+  return InitialMagnitude(inputs, spec.layers[layer].units);
+}
+
+void PocketNnLearner::InitialiseWeights() {
+  if (spec_.pocketnn.training == CreditAssignment::kDirectFeedback) {
+    return;
+  }
+  for (size_t l = 0; l < training_.size(); ++l) {
+    const uint32_t magnitude = StartMagnitude(spec_, l);
+    DenseLayer& layer = network_.layers[l];
+    FillUniform(spec_.seed, TensorId(l, TensorUse::kWeightStart), magnitude,
+                layer.weights.elements());
+    FillUniform(spec_.seed, TensorId(l, TensorUse::kBiasStart), magnitude, layer.bias.elements());
+  }
+}
+
+void PocketNnLearner::InitialiseFeedback() {
+  for (size_t l = 0; l < training_.size(); ++l) {
+    if (HasFeedback(spec_, l)) {
+      FillUniform(spec_.seed, TensorId(l, TensorUse::kFeedback), StartMagnitude(spec_, l),
+                  training_[l].feedback.elements());
+    }
+  }
+}
+
+void PocketNnLearner::DrawReferenceWeights() {
+  if (spec_.pocketnn.training == CreditAssignment::kDirectFeedback) {
+    return;
+  }
+  for (size_t l = 0; l < training_.size(); ++l) {
+    // For the other activations the published initialisation does nothing.
+    const Activation activation = spec_.layers[l].activation;
+    if (activation == Activation::kPocketTanh || activation == Activation::kPocketRelu8 ||
+        activation == Activation::kPocketLeakyRelu) {
+      DenseLayer& layer = network_.layers[l];
+      const uint32_t magnitude = StartMagnitude(spec_, l);
+      FillFromReference(*options_.reference_random, magnitude, layer.weights.elements());
+      FillFromReference(*options_.reference_random, magnitude, layer.bias.elements());
+    }
+  }
+}
+
+void PocketNnLearner::DrawReferenceFeedback() {
+  for (size_t l = training_.size(); l-- > 0;) {
+    if (HasFeedback(spec_, l)) {
+      FillFromReference(*options_.reference_random, StartMagnitude(spec_, l),
+                        training_[l].feedback.elements());
+    }
+  }
+  feedback_drawn_ = true;
+}
+
+}  // namespace tally::pocketnn

@@ -1,0 +1,151 @@
+// PocketNN: integer-only training of fully connected networks, by direct feedback alignment or
+// back-propagation.
+// Source: Song et al., "PocketNN: Integer-only Training and Inference of Neural Networks via Direct
+// Feedback Alignment and Pocket Activations in Pure C++", arXiv:2201.02863, and the published code.
+//
+// One step, with e = output - wanted (the target for the true class, 0 for the others):
+//
+//   delta of the last layer     D = DivTrunc(e, G)             G: the activation's inverse slopes
+//   hidden, direct feedback     D = DivTrunc(e * B, G)         B: a fixed random matrix a layer
+//   hidden, back-propagation    D = DivTrunc(D_next * W_next^T, G)
+//   update                      W -= (X^T * D) / inverse,  b -= (column sums of D) / inverse
+//
+// Sums go over the mini-batch and are not averaged; W and b are then clamped to +-weight_limit. How
+// the division by `inverse`, the inverse learning rate, is rounded is the spec's update_rounding.
+//
+// Deviations from the published code, all absent under the reference profile: back-propagation sees
+// the next layer's weights as they were before the update; random values come from Philox;
+// kPocketRelu8 divides by 256 itself.
+
+#ifndef TALLY_CORE_ALGORITHMS_POCKETNN_LEARNER_H_
+#define TALLY_CORE_ALGORITHMS_POCKETNN_LEARNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/algorithms/pocketnn/network.h"
+#include "core/arithmetic/glibc_random.h"
+#include "core/kernels/update.h"
+#include "core/learner/collective.h"
+#include "core/learner/learner.h"
+#include "core/tensor/tensor.h"
+
+namespace tally::pocketnn {
+
+// What a learner is built with besides its spec.
+struct LearnerOptions {
+  Collective* collective = nullptr;  // borrowed; null: this process alone
+  // Takes the wide kernels even where the 16-bit ones would do; tests compare both.
+  bool always_wide = false;
+  // The stream of the published program, borrowed; set exactly under the reference profile.
+  GlibcRandom* reference_random = nullptr;
+};
+
+// Numbers of a mini-batch with their largest magnitude: always there in 64 bits, in 16 where they
+// fit.
+class DeltaRows {
+ public:
+  DeltaRows(size_t rows_max, size_t columns);
+  static uint64_t Bytes(uint64_t rows_max, uint64_t columns);
+
+  MatrixView<int64_t> wide(size_t rows) { return wide_.matrix().FirstRows(rows); }
+  // Finds the range of the first `rows` rows and narrows them if they fit and may be.
+  void Settle(size_t rows, bool always_wide);
+  bool is_narrow() const { return is_narrow_; }
+  uint64_t magnitude_max() const { return magnitude_max_; }
+  ConstRows rows(size_t count) const;
+
+ private:
+  Tensor<int64_t> wide_;
+  Tensor<int16_t> narrow_;
+  bool is_narrow_ = false;
+  uint64_t magnitude_max_ = 0;
+};
+
+class PocketNnLearner : public Learner {
+ public:
+  // `spec` is valid and within the bounds of CheckBounds.
+  PocketNnLearner(const ModelSpec& spec, const LearnerOptions& options);
+
+  const ModelSpec& spec() const override { return spec_; }
+  uint64_t step() const override { return step_; }
+  uint32_t calibration_samples_wanted() const override;
+  void Calibrate(const RowBatch& rows) override;
+  StepReport TrainStep(const RowBatch& rows, std::span<const uint32_t> labels) override;
+  std::unique_ptr<const Predictor> MakePredictor() const override;
+  void VisitState(StateVisitor& visitor) override;
+  absl::Status CheckRestoredState() override;
+  std::vector<LayerCounters> Counters() const override;
+
+ private:
+  // What training keeps for a layer beside its weights: state first, then the numbers of one step.
+  struct LayerTraining {
+    LayerTraining(size_t batch, size_t units) : delta(batch, units) {}
+
+    Tensor<int16_t> feedback;         // [classes, units]; hidden layers, direct feedback
+    Tensor<int32_t> weight_residual;  // [inputs, units]; error feedback
+    Tensor<int32_t> bias_residual;    // [units]; error feedback
+    LayerCounters counters;
+
+    Tensor<int16_t> narrow_outputs;  // [batch, units], or
+    Tensor<int64_t> wide_outputs;    // [batch, units]
+    Tensor<uint8_t> inverse_slopes;  // [batch, units]
+    DeltaRows delta;
+    uint64_t input_magnitude_max = 0;
+  };
+
+  LayerTraining MakeLayerTraining(size_t layer) const;
+  void InitialiseWeights();
+  void InitialiseFeedback();
+  void DrawReferenceWeights();
+  void DrawReferenceFeedback();
+
+  Rows Outputs(size_t layer, size_t rows);
+  ConstRows Inputs(size_t layer, size_t rows);
+  void Forward(const RowBatch& rows);
+  StepReport CompareOutputs(size_t rows, std::span<const uint32_t> labels);
+  void ComputeDelta(size_t layer, size_t rows);
+
+  void PrepareRule();
+  void SumAcrossRanks(size_t rows, StepReport& report);
+  void ApplySums();
+  void UpdateLayer(size_t layer, size_t rows);
+  bool SumsFitInt32(size_t layer, size_t rows) const;
+  void WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums);
+  template <class Sum>
+  void UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums);
+  void UpdateBias(size_t layer, std::span<const int64_t> sums);
+
+  void VisitCounters(StateVisitor& visitor);
+
+  ModelSpec spec_;
+  LearnerOptions options_;
+  Network network_;
+  std::vector<LayerTraining> training_;
+  uint64_t step_ = 0;
+  bool feedback_drawn_ = false;
+
+  // Scratch, sized once.
+  Tensor<int16_t> input_rows_;  // [batch, inputs]
+  Tensor<int64_t> z_;           // batch * widest layer
+  Tensor<int32_t> narrow_sums_;
+  Tensor<int64_t> wide_sums_;
+  Tensor<int64_t> shared_sums_;  // every sum of a step; only with a collective
+  DeltaRows error_;
+  std::vector<uint32_t> predictions_;
+  kernels::UpdateRule rule_;
+  uint64_t max_inverse_;
+  bool rate_rose_ = false;  // residuals may hold more than the inverse of this step
+};
+
+// Bytes that a learner of this spec allocates, without a collective.
+uint64_t PocketNnBytes(const ModelSpec& spec);
+
+}  // namespace tally::pocketnn
+
+#endif  // TALLY_CORE_ALGORITHMS_POCKETNN_LEARNER_H_

@@ -1,0 +1,106 @@
+// The papers' networks by name.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "core/algorithms/algorithms.h"
+#include "core/text/object_reader.h"
+#include "core/text/strings.h"
+
+namespace tally {
+namespace {
+
+const std::vector<std::string>& DigitLabels() {
+  static const auto& labels =
+      *new std::vector<std::string>{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+  return labels;
+}
+
+const std::vector<std::string>& ClothingLabels() {
+  static const auto& labels =
+      *new std::vector<std::string>{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                    "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+  return labels;
+}
+
+// What the networks of the PocketNN paper share: 28 x 28 grey pixels, pocket tanh throughout,
+// direct feedback, mini-batches of 20.
+ModelSpec PocketNnNetwork(std::string name, const std::vector<uint32_t>& units) {
+  ModelSpec spec;
+  spec.name = std::move(name);
+  spec.algorithm = "pocketnn";
+  spec.input.shape = {28, 28};
+  for (const uint32_t layer_units : units) {
+    spec.layers.push_back({.units = layer_units, .activation = Activation::kPocketTanh});
+  }
+  spec.classes = units.back();
+  spec.batch_size = 20;
+  spec.learning_rate = {{.from_step = 0, .inverse = 1000}};
+  return spec;
+}
+
+// 24 passes over 60,000 samples.
+ModelSpec MnistMlp() {
+  ModelSpec spec = PocketNnNetwork("mnist-mlp", {100, 50, 10});
+  spec.labels = DigitLabels();
+  spec.schedule_steps = 72000;
+  spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
+  return spec;
+}
+
+ModelSpec FashionMlp() {
+  ModelSpec spec = PocketNnNetwork("fashion-mlp", {200, 100, 50, 10});
+  spec.labels = ClothingLabels();
+  spec.schedule_steps = 72000;
+  spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
+  return spec;
+}
+
+// The published program as it stands: three passes.
+ModelSpec ReferenceMnist() {
+  ModelSpec spec = PocketNnNetwork("reference-mnist", {100, 50, 10});
+  spec.labels = DigitLabels();
+  spec.schedule_steps = 9000;
+  spec.pocketnn.profile = PocketNnProfile::kReference;
+  return spec;
+}
+
+struct ZooEntry {
+  const char* name;
+  ModelSpec (*make)();
+};
+
+constexpr ZooEntry kZoo[] = {
+    {"pocketnn/fashion-mlp", FashionMlp},
+    {"pocketnn/mnist-mlp", MnistMlp},
+    {"pocketnn/reference-mnist", ReferenceMnist},
+};
+
+}  // namespace
+
+std::vector<std::string> ZooNames() {
+  std::vector<std::string> names;
+  for (const ZooEntry& entry : kZoo) {
+    names.emplace_back(entry.name);
+  }
+  return names;
+}
+
+absl::StatusOr<ModelSpec> ZooSpec(std::string_view name) {
+  for (const ZooEntry& entry : kZoo) {
+    if (name == entry.name) {
+      return entry.make();
+    }
+  }
+  const std::vector<std::string> names = ZooNames();
+  const std::string nearest = text::NearestName(name, names);
+  return absl::NotFoundError(
+      text::StrCat("there is no network \"", std::string(name), "\" in the zoo",
+                   nearest.empty() ? "" : text::StrCat("; did you mean \"", nearest, "\"?"),
+                   " It has: ", absl::StrJoin(names, ", ")));
+}
+
+}  // namespace tally
