@@ -33,13 +33,14 @@ enum class PreprocessingKind : uint8_t {
 // One pair of constants for all elements of a row, or one pair an element.
 enum class PreprocessingScope : uint8_t { kGlobal, kElement };
 
-// y = clip(DivTrunc((x - mean) * unit, deviation), -127, 127), all integers. `deviation` is the mean
-// absolute deviation, at least 1.
+// y = clip(DivTrunc((x - mean) * unit, deviation), -127, 127), all integers. `deviation` is the
+// mean absolute deviation, at least 1.
 struct PreprocessingSpec {
   PreprocessingKind kind = PreprocessingKind::kNone;
   PreprocessingScope scope = PreprocessingScope::kGlobal;
-  uint32_t unit = 51;                // [1, 127]; value of one mean absolute deviation
-  std::vector<int32_t> mean;         // kConstants: 1 value (kGlobal) or one an element
+  uint32_t unit = 51;  // [1, 127]; value of one mean absolute deviation
+  // kConstants: 1 value (kGlobal) or one an element; each in [-32768, 32767].
+  std::vector<int32_t> mean;
   std::vector<int32_t> deviation;    // likewise; each in [1, 65535]
   uint32_t calibration_samples = 0;  // kCalibrated: [1, 65536]; otherwise 0
 };
@@ -80,7 +81,7 @@ enum class PocketNnProfile : uint8_t { kStandard, kReference };
 struct PocketNnSpec {
   PocketNnProfile profile = PocketNnProfile::kStandard;
   CreditAssignment training = CreditAssignment::kDirectFeedback;
-  uint32_t target = 15;  // [1, 127]; output wanted for the true class, 0 for the others
+  uint32_t target = 15;           // [1, 127]; output wanted for the true class, 0 for the others
   uint32_t weight_limit = 32767;  // [1, 32767]; weights and biases are clamped to +-limit
   UpdateRounding update_rounding = UpdateRounding::kTowardZero;
 };
@@ -90,10 +91,10 @@ struct ModelSpec {
   std::string algorithm;  // "pocketnn"
   InputSpec input;
   PreprocessingSpec preprocessing;
-  std::vector<LayerSpec> layers;    // 1 to 64
-  uint32_t classes = 0;             // [2, 65536]
-  std::vector<std::string> labels;  // empty, or one name a class: UTF-8, 1 to 128 bytes
-  uint32_t batch_size = 20;         // [1, 4096]
+  std::vector<LayerSpec> layers;         // 1 to 64
+  uint32_t classes = 0;                  // [2, 65536]
+  std::vector<std::string> labels;       // empty, or one name a class: UTF-8, 1 to 128 bytes
+  uint32_t batch_size = 20;              // [1, 4096]
   std::vector<RatePoint> learning_rate;  // 1 to 256 points
   uint64_t schedule_steps = 0;  // [1, 2^40]; length of the training schedule in mini-batches
   uint64_t seed = 1;
@@ -103,7 +104,11 @@ struct ModelSpec {
   size_t RowBytes() const;       // InputElements() * ElementBytes(input.type)
 };
 
-// Weights and biases of all layers; what the daemon's parameter limit counts.
+inline constexpr uint64_t kInputElementsMax = uint64_t{1} << 20;
+inline constexpr uint64_t kParametersMax = uint64_t{1} << 30;
+
+// Weights and biases of all layers, at most kParametersMax; what the daemon's parameter limit
+// counts.
 uint64_t ParameterCount(const ModelSpec& spec);
 
 // The inverse learning rate in force at mini-batch `step`.

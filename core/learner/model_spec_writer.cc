@@ -1,0 +1,122 @@
+// ModelSpec to text. The bytes of CanonicalSpec enter every state digest: see the contract before
+// any change here; tests/core/learner pins them.
+
+#include "core/learner/model_spec_names.h"
+#include "core/learner/model_spec_reader.h"
+#include "core/text/strings.h"
+#include "core/text/value.h"
+
+namespace tally {
+namespace {
+
+using text::JsonQuote;
+using text::StrAppend;
+using text::StrCat;
+
+template <typename Items, typename Show>
+std::string JsonList(const Items& items, Show show) {
+  std::string out = "[";
+  for (const auto& item : items) StrAppend(&out, out.size() > 1 ? "," : "", show(item));
+  out += "]";
+  return out;
+}
+
+template <typename Integers>
+std::string IntegerList(const Integers& integers) {
+  return JsonList(integers, [](auto integer) { return StrCat(integer); });
+}
+
+template <typename E>
+std::string Word(const std::vector<std::string_view>& names, E value) {
+  return JsonQuote(spec_names::NameOf(names, value));
+}
+
+std::string LayerText(const LayerSpec& layer) {
+  return StrCat("{\"activation\":", Word(spec_names::kActivations, layer.activation),
+                ",\"units\":", layer.units, "}");
+}
+
+std::string PocketNnText(const PocketNnSpec& pocketnn) {
+  return StrCat(
+      "{\"profile\":", Word(spec_names::kProfiles, pocketnn.profile),
+      ",\"target\":", pocketnn.target,
+      ",\"training\":", Word(spec_names::kTrainings, pocketnn.training),
+      ",\"update_rounding\":", Word(spec_names::kUpdateRoundings, pocketnn.update_rounding),
+      ",\"weight_limit\":", pocketnn.weight_limit, "}");
+}
+
+std::string PreprocessingText(const PreprocessingSpec& preprocessing) {
+  return StrCat("{\"calibration_samples\":", preprocessing.calibration_samples,
+                ",\"deviation\":", IntegerList(preprocessing.deviation),
+                ",\"kind\":", Word(spec_names::kPreprocessingKinds, preprocessing.kind),
+                ",\"mean\":", IntegerList(preprocessing.mean),
+                ",\"scope\":", Word(spec_names::kPreprocessingScopes, preprocessing.scope),
+                ",\"unit\":", preprocessing.unit, "}");
+}
+
+// Breaks compact JSON into lines: one a key of the outer map, one an item in lists of maps.
+std::string BreakLines(std::string_view json) {
+  std::string out;
+  bool in_string = false;
+  std::vector<bool> broken;  // for each open bracket: do its items start lines of their own?
+  const auto new_line = [&] { out += "\n" + std::string(2 * broken.size(), ' '); };
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      out += c;
+      if (c == '\\') out += json[++i];
+      in_string = c != '"';
+      continue;
+    }
+    if (c == '}' || c == ']') {
+      const bool lines = broken.back();
+      broken.pop_back();
+      if (lines) new_line();
+    }
+    out += c;
+    in_string = c == '"';
+    if (c == ':') out += ' ';
+    if (c == '{' || c == '[') {
+      broken.push_back(broken.empty() || (c == '[' && json[i + 1] == '{'));
+      if (broken.back()) new_line();
+    }
+    if (c == ',') {
+      if (broken.back()) {
+        new_line();
+      } else {
+        out += ' ';
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string CanonicalSpec(const ModelSpec& spec) {
+  const auto rate_point = [](const RatePoint& point) {
+    return StrCat("{\"from_step\":", point.from_step, ",\"inverse\":", point.inverse, "}");
+  };
+  std::string out = "{";
+  StrAppend(&out, "\"algorithm\":", JsonQuote(spec.algorithm));
+  StrAppend(&out, ",\"batch_size\":", spec.batch_size);
+  StrAppend(&out, ",\"classes\":", spec.classes);
+  StrAppend(&out, ",\"input\":{\"shape\":", IntegerList(spec.input.shape),
+            ",\"type\":", Word(spec_names::kElementTypes, spec.input.type), "}");
+  StrAppend(&out, ",\"labels\":", JsonList(spec.labels, [](const std::string& label) {
+    return JsonQuote(label);
+  }));
+  StrAppend(&out, ",\"layers\":", JsonList(spec.layers, LayerText));
+  StrAppend(&out, ",\"learning_rate\":", JsonList(spec.learning_rate, rate_point));
+  StrAppend(&out, ",\"pocketnn\":", PocketNnText(spec.pocketnn));
+  StrAppend(&out, ",\"preprocessing\":", PreprocessingText(spec.preprocessing));
+  StrAppend(&out, ",\"schedule_steps\":", spec.schedule_steps);
+  StrAppend(&out, ",\"seed\":", spec.seed, "}");
+  return out;
+}
+
+std::string PrettySpec(const ModelSpec& spec) {
+  return BreakLines(StrCat("{\"name\":", JsonQuote(spec.name), ",", CanonicalSpec(spec).substr(1)));
+}
+
+}  // namespace tally
