@@ -34,6 +34,16 @@ struct RollbackRecord {
   std::string file_digest;  // 64 hex digits
 };
 
+// Numbers on disk and in the audit chain: never changed, never used again.
+enum class RecordType : uint8_t {
+  kSamples = 1,
+  kFlush = 2,
+  kDigest = 3,
+  kRollback = 4,
+  kForget = 5,       // kept free
+  kCalibration = 6,  // kept free
+};
+
 using RecordBody = std::variant<SamplesRecord, FlushRecord, DigestRecord, RollbackRecord>;
 
 struct Record {
@@ -43,6 +53,8 @@ struct Record {
 
 // Positions a record takes: its samples, or 1.
 uint64_t PositionCount(const RecordBody& body);
+
+RecordType TypeOf(const RecordBody& body);
 
 }  // namespace tally::storage
 

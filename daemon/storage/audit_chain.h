@@ -1,0 +1,31 @@
+// The proof of which samples made a model: a SHA-256 chain over the positions of its journal.
+//
+//   head(p) = SHA-256(head(p - 1) | position | type | the fields of position p)     see FORMAT.md
+//
+// The trainer carries the head along and every checkpoint stores it; whoever has the samples can
+// compute it again. It depends on positions, not on how they were cut into packets, and is never on
+// the way of an acknowledgement.
+
+#ifndef TALLY_DAEMON_STORAGE_AUDIT_CHAIN_H_
+#define TALLY_DAEMON_STORAGE_AUDIT_CHAIN_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "daemon/storage/record.h"
+
+namespace tally::storage {
+
+// The head before the first position: 64 zeros.
+std::string GenesisChainHead();
+
+// The head after the positions of `record` that lie in [from_position, through_position], given the
+// head before the first of them. Heads are 64 hex digits. The limits serve a trainer or a replay
+// that begins or ends inside a record.
+std::string NextChainHead(std::string_view head, const Record& record, uint64_t from_position = 0,
+                          uint64_t through_position = UINT64_MAX);
+
+}  // namespace tally::storage
+
+#endif  // TALLY_DAEMON_STORAGE_AUDIT_CHAIN_H_

@@ -1,0 +1,23 @@
+// Digests travel as 64 hex digits and are stored as 32 bytes.
+
+#ifndef TALLY_DAEMON_STORAGE_HEX_H_
+#define TALLY_DAEMON_STORAGE_HEX_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tally::storage {
+
+inline constexpr size_t kDigestBytes = 32;
+
+// Lower-case digits.
+std::string ToHex(std::string_view bytes);
+
+// Nothing unless `hex` is 64 digits of either case.
+std::optional<std::string> DigestFromHex(std::string_view hex);
+
+}  // namespace tally::storage
+
+#endif  // TALLY_DAEMON_STORAGE_HEX_H_
