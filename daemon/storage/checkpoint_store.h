@@ -19,7 +19,8 @@ class CheckpointStore {
  public:
   CheckpointStore(FileSystem& fs, std::string directory);
 
-  // Removes temporary files of an interrupted Write. Call once at start.
+  // Removes temporary files of an interrupted Write and makes the names that are there durable. Call once
+  // at start.
   absl::Status RemoveLeftovers();
 
   // Temporary name, write, sync, read back and compare, rename, sync of the directory. Replaces a
