@@ -3,7 +3,7 @@
 // state_digest  SHA-256 over the state walk's digest entries sorted by name (name, type, shape,
 //               little-endian bytes) and the canonical spec; excludes name, position, sources and counters.
 // file_digest   SHA-256 of the whole file with its own 64 hex digits as '0'; stored in the metadata.
-// Both are 64 lower-case hex digits. The exact bytes are in daemon/storage/FORMAT.md.
+// Both are 64 lower-case hex digits. The exact bytes are in FORMAT.md beside this file.
 
 #ifndef TALLY_CORE_CHECKPOINT_CHECKPOINT_H_
 #define TALLY_CORE_CHECKPOINT_CHECKPOINT_H_
@@ -20,7 +20,7 @@
 namespace tally {
 
 // What the owner of a learner stores beside it (position, source table, ...): string to string. Keys
-// match [a-z0-9_]+ and must not be one of the checkpoint's own (see FORMAT.md).
+// match [a-z0-9_]+ and cannot clash with the checkpoint's own; values are UTF-8.
 using Annotations = std::map<std::string, std::string>;
 
 using LearnerFactory =
