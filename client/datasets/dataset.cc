@@ -1,0 +1,51 @@
+#include "client/datasets/dataset.h"
+
+#include "core/text/strings.h"
+
+namespace tally {
+namespace {
+
+std::string_view TypeName(ElementType type) {
+  switch (type) {
+    case ElementType::kUint8:
+      return "uint8";
+    case ElementType::kInt8:
+      return "int8";
+    case ElementType::kInt16:
+      return "int16";
+  }
+  return "?";
+}
+
+}  // namespace
+
+size_t Dataset::elements() const {
+  size_t product = 1;
+  for (const uint32_t dimension : shape) product *= dimension;
+  return product;
+}
+
+std::string DescribeRow(const std::vector<uint32_t>& shape, ElementType type) {
+  std::string text = text::StrCat(TypeName(type), " [");
+  for (size_t i = 0; i < shape.size(); ++i) text::StrAppend(&text, i == 0 ? "" : ",", shape[i]);
+  return text + "]";
+}
+
+absl::Status CheckFits(const Dataset& dataset, const ModelSpec& spec, std::string_view name) {
+  if (dataset.type != spec.input.type || dataset.elements() != spec.InputElements()) {
+    return absl::InvalidArgumentError(
+        text::StrCat(name, ": rows are ", DescribeRow(dataset.shape, dataset.type),
+                     ", but the model's input is ", DescribeRow(spec.input.shape, spec.input.type),
+                     "; use other data or a spec whose input matches"));
+  }
+  for (uint32_t i = 0; i < dataset.count(); ++i) {
+    if (dataset.labels[i] >= spec.classes) {
+      return absl::InvalidArgumentError(
+          text::StrCat(name, ": sample ", i, " has label ", dataset.labels[i], ", expected 0 to ",
+                       spec.classes - 1, ": the model has ", spec.classes, " classes"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tally
