@@ -46,8 +46,7 @@ absl::Status CommandSet::Parse(std::vector<std::string> arguments, bool& help_sh
     app_.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {
     help_shown = true;
-    const std::vector<CLI::App*> chosen = app_.get_subcommands();
-    output_.Line(chosen.empty() ? app_.help() : chosen.front()->help());
+    output_.Line(app_.help());  // of the chosen command, if there is one
   } catch (const CLI::CallForAllHelp&) {
     help_shown = true;
     output_.Line(app_.help("", CLI::AppFormatMode::All));

@@ -2,6 +2,11 @@
 
 namespace tally::cli {
 
-void AddAllCommands(CommandSet&) {}
+void AddAllCommands(CommandSet& commands) {
+  AddFitCommand(commands);
+  AddZooCommand(commands);
+  AddInspectCommand(commands);
+  AddSynthCommand(commands);
+}
 
 }  // namespace tally::cli

@@ -7,6 +7,12 @@
 
 namespace tally::cli {
 
+// Without a daemon.
+void AddFitCommand(CommandSet& commands);
+void AddInspectCommand(CommandSet& commands);
+void AddSynthCommand(CommandSet& commands);
+void AddZooCommand(CommandSet& commands);
+
 // All commands, in the order of `tally --help`.
 void AddAllCommands(CommandSet& commands);
 

@@ -18,26 +18,26 @@ std::string ListText(const std::vector<T>& values, Print print) {
 }  // namespace
 
 JsonObject& JsonObject::Add(std::string_view key, std::string_view value) {
-  return AddRaw(key, text::JsonQuote(value));
+  return AddJson(key, text::JsonQuote(value));
 }
 
 JsonObject& JsonObject::Add(std::string_view key, const JsonObject& value) {
-  return AddRaw(key, value.Text());
+  return AddJson(key, value.Text());
 }
 
 JsonObject& JsonObject::Add(std::string_view key, const std::vector<JsonObject>& values) {
-  return AddRaw(key, ListText(values, [](const JsonObject& v) { return v.Text(); }));
+  return AddJson(key, ListText(values, [](const JsonObject& v) { return v.Text(); }));
 }
 
 JsonObject& JsonObject::Add(std::string_view key, const std::vector<std::string>& values) {
-  return AddRaw(key, ListText(values, [](const std::string& v) { return text::JsonQuote(v); }));
+  return AddJson(key, ListText(values, [](const std::string& v) { return text::JsonQuote(v); }));
 }
 
 JsonObject& JsonObject::Add(std::string_view key, const std::vector<uint64_t>& values) {
-  return AddRaw(key, ListText(values, [](uint64_t v) { return std::to_string(v); }));
+  return AddJson(key, ListText(values, [](uint64_t v) { return std::to_string(v); }));
 }
 
-JsonObject& JsonObject::AddRaw(std::string_view key, std::string_view json) {
+JsonObject& JsonObject::AddJson(std::string_view key, std::string_view json) {
   if (!members_.empty()) members_ += ',';
   members_ += text::JsonQuote(key);
   members_ += ':';

@@ -32,22 +32,23 @@ class JsonObject {
   JsonObject& Add(std::string_view key, const std::vector<std::string>& values);
   JsonObject& Add(std::string_view key, const std::vector<uint64_t>& values);
 
+  // `json` is a JSON value already.
+  JsonObject& AddJson(std::string_view key, std::string_view json);
+
   template <std::same_as<bool> T>
   JsonObject& Add(std::string_view key, T value) {
-    return AddRaw(key, value ? "true" : "false");
+    return AddJson(key, value ? "true" : "false");
   }
   template <std::integral T>
   requires(!std::same_as<T, bool> && !std::same_as<T, char>) JsonObject& Add(std::string_view key,
                                                                              T value) {
-    return AddRaw(key, std::to_string(value));
+    return AddJson(key, std::to_string(value));
   }
 
   // The object on one line.
   std::string Text() const { return "{" + members_ + "}"; }
 
  private:
-  JsonObject& AddRaw(std::string_view key, std::string_view json);
-
   std::string members_;
 };
 

@@ -1,0 +1,154 @@
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "CLI/Option.hpp"
+#include "client/cli/atomic_file.h"
+#include "client/cli/commands.h"
+#include "client/cli/data_options.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/fit_input.h"
+#include "client/cli/progress.h"
+#include "client/training/fit.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/text/status_macros.h"
+#include "core/text/strings.h"
+
+namespace tally::cli {
+namespace {
+
+struct FitOptions {
+  std::string source;
+  DataOptions data;
+  PlanOptions plan;
+  std::string out;
+};
+
+// Training data, and test data if there are any.
+struct LoadedData {
+  Dataset train;
+  std::optional<Dataset> test;
+};
+
+class FitPrinter : public FitObserver {
+ public:
+  FitPrinter(Output& output, uint64_t total_samples)
+      : output_(output), total_(total_samples), progress_(output.err(), output.terminal()) {}
+
+  void OnStep(uint64_t trained_samples, const EpochReport& running) override {
+    progress_.Update({trained_samples, total_, running.train_correct * 1000 / running.train_total});
+  }
+
+  void OnEpoch(const EpochReport& report) override {
+    progress_.Clear();
+    std::string line =
+        text::StrCat("epoch ", report.epoch + 1, ": loss ", report.train_loss, ", training ",
+                     PercentText(report.train_correct, report.train_total));
+    if (report.test_total > 0) {
+      text::StrAppend(&line, ", test ", PercentText(report.test_correct, report.test_total), " (",
+                      report.test_correct, " of ", report.test_total, ")");
+    }
+    output_.Line(line);
+  }
+
+ private:
+  Output& output_;
+  uint64_t total_;
+  Progress progress_;
+};
+
+absl::StatusOr<LoadedData> LoadData(const FitOptions& options, const ModelSpec& spec) {
+  TALLY_ASSIGN_OR_RETURN(const DatasetFiles files, FilesOf(options.data));
+  if (!files.train.has_value()) {
+    return absl::NotFoundError(text::StrCat(
+        options.data.data, ": no training files there; name them with --images and --labels"));
+  }
+  LoadedData data;
+  TALLY_ASSIGN_OR_RETURN(data.train, ReadFor(spec, *files.train, "training data"));
+  if (files.test.has_value()) {
+    TALLY_ASSIGN_OR_RETURN(data.test, ReadFor(spec, *files.test, "test data"));
+  }
+  return data;
+}
+
+absl::StatusOr<FitReport> Train(const FitOptions& options, Trainee& trainee,
+                                const LoadedData& loaded, Output& output) {
+  const ModelSpec& spec = trainee.learner().spec();
+  absl::StatusOr<TrainingPlan> plan = PlanTraining(spec, loaded.train.count(), options.plan);
+  if (!plan.ok()) return WithExitCode(plan.status(), ExitCode::kUsage);
+  const FitData data{loaded.train, loaded.test.has_value() ? &*loaded.test : nullptr};
+  FitPrinter printer(output, uint64_t{plan->epochs} * loaded.train.count());
+  if (trainee.reference == nullptr) return Fit(*trainee.own, data, *plan, printer);
+  if (options.plan.shuffle_seed.has_value() || options.plan.first_epoch != 0) {
+    return UsageError(
+        "a reference profile has its own random stream from the first epoch on: "
+        "leave out --shuffle-seed and --first-epoch");
+  }
+  return FitReference(*trainee.reference, data, plan->epochs, printer);
+}
+
+JsonObject ResultOf(const FitReport& report, Learner& learner, const std::string& digest) {
+  std::vector<JsonObject> epochs;
+  for (const EpochReport& epoch : report.epochs) {
+    epochs.push_back(JsonObject()
+                         .Add("train_loss", epoch.train_loss)
+                         .Add("train_correct", epoch.train_correct)
+                         .Add("test_correct", epoch.test_correct));
+  }
+  return JsonObject()
+      .Add("test_correct", report.epochs.back().test_correct)
+      .Add("test_total", report.epochs.back().test_total)
+      .Add("digest", digest)
+      .Add("samples_per_second", report.SamplesPerSecond())
+      .Add("train_total", report.epochs.back().train_total)
+      .Add("step", learner.step())
+      .Add("epochs", epochs);
+}
+
+absl::Status RunFit(const FitOptions& options, Context& context) {
+  Output& output = context.output;
+  TALLY_ASSIGN_OR_RETURN(Trainee trainee, LoadTrainee(options.source));
+  if (trainee.reference != nullptr && !options.out.empty()) {
+    return UsageError(
+        "a reference profile cannot be saved: its random stream is not part of a "
+        "checkpoint; leave out --out");
+  }
+  Learner& learner = trainee.learner();
+  TALLY_ASSIGN_OR_RETURN(const LoadedData data, LoadData(options, learner.spec()));
+  TALLY_ASSIGN_OR_RETURN(const FitReport report, Train(options, trainee, data, output));
+  const std::string digest = StateDigest(learner);
+  if (!options.out.empty()) {
+    TALLY_RETURN_IF_ERROR(WriteFileAtomically(options.out, EncodeCheckpoint(learner, {})));
+    output.Line(text::StrCat("saved ", options.out));
+  }
+  output.Line(text::StrCat(report.SamplesPerSecond(), " samples/s, digest ", digest));
+  output.Result(ResultOf(report, learner, digest));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddFitCommand(CommandSet& commands) {
+  auto options = std::make_shared<FitOptions>();
+  CLI::App& command = commands.Add(
+      {"fit", "Train a network here, without a daemon",
+       "tally fit pocketnn/mnist-mlp --data mnist --epochs 3 --out digits.safetensors\n"
+       "  tally fit door.yaml --images door.csv --test-images holdout.csv --json"},
+      [options](Context& context) { return RunFit(*options, context); });
+  command
+      .add_option("spec", options->source,
+                  "A spec in YAML, a network of the zoo (`tally zoo`), or a checkpoint "
+                  "to go on from")
+      ->required();
+  AddDataOptions(command, options->data);
+  AddTestDataOptions(command, options->data);
+  command.add_option("--epochs", options->plan.epochs,
+                     "Passes over the training data (default: what the spec's schedule asks for)");
+  command.add_option("--shuffle-seed", options->plan.shuffle_seed,
+                     "Decides the order of the samples (default: the spec's seed)");
+  command.add_option("--first-epoch", options->plan.first_epoch,
+                     "Go on with the order of this epoch, counted from 0, after an earlier run");
+  command.add_option("--out", options->out, "Save the trained model; `tally import` takes it");
+}
+
+}  // namespace tally::cli
