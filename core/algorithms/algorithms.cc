@@ -35,6 +35,6 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
       spec, pocketnn::LearnerOptions{.collective = collective});
 }
 
-uint64_t LearnerBytes(const ModelSpec& spec) { return pocketnn::PocketNnBytes(spec); }
+uint64_t LearnerBytes(const ModelSpec& spec) { return pocketnn::PocketNnLearner::Bytes(spec); }
 
 }  // namespace tally

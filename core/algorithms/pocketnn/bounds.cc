@@ -8,6 +8,7 @@
 #include "core/algorithms/input_stage.h"
 #include "core/algorithms/pocketnn/activations.h"
 #include "core/arithmetic/rounding.h"
+#include "core/text/status_macros.h"
 #include "core/text/strings.h"
 
 namespace tally::pocketnn {
@@ -64,12 +65,16 @@ std::string Spelled(uint64_t bound) {
   return bound == std::numeric_limits<uint64_t>::max() ? "2^64 or more" : text::StrCat(bound);
 }
 
-absl::Status TooLarge(std::string_view place, std::string_view quantity, uint64_t bound) {
-  return absl::InvalidArgumentError(text::StrCat(
+std::string Place(size_t layer) { return text::StrCat("layers[", layer, "]"); }
+
+absl::Status TooLarge(const std::string& place, std::string_view quantity, uint64_t bound) {
+  absl::Status status = absl::InvalidArgumentError(text::StrCat(
       place, ": the worst case of ", quantity, " is ", Spelled(bound), ", above the limit of ",
       kLimit,
-      " (int64); reduce pocketnn.weight_limit, batch_size or the number of units, or put "
-      "an activation with a bounded output before it"));
+      " (int64); reduce pocketnn.weight_limit, batch_size or the number of units, or put an "
+      "activation with a bounded output before it"));
+  status.SetPayload(kFieldPayloadUrl, absl::Cord(place));
+  return status;
 }
 
 }  // namespace
@@ -95,15 +100,25 @@ NetworkBounds WorstCase(const ModelSpec& spec) {
 
 absl::Status CheckBounds(const ModelSpec& spec) {
   const NetworkBounds bounds = WorstCase(spec);
-  for (size_t l = 0; l < bounds.layers.size(); ++l) {
-    const LayerBounds& bound = bounds.layers[l];
-    const std::string place = text::StrCat("layers[", l, "]");
-    if (bound.sum > kLimit) return TooLarge(place, "a weighted sum of its inputs", bound.sum);
-    if (bound.delta > kLimit) return TooLarge(place, "a delta", bound.delta);
-    if (bound.gradient > kLimit) return TooLarge(place, "a gradient sum", bound.gradient);
+  // In the order of computation, so that the first message names the cause and not a consequence.
+  const size_t count = bounds.layers.size();
+  for (size_t l = 0; l < count; ++l) {
+    if (bounds.layers[l].sum > kLimit) {
+      return TooLarge(Place(l), "a weighted sum of its inputs", bounds.layers[l].sum);
+    }
+  }
+  for (size_t l = count; l-- > 0;) {
+    if (bounds.layers[l].delta > kLimit) {
+      return TooLarge(Place(l), "a delta", bounds.layers[l].delta);
+    }
+  }
+  for (size_t l = 0; l < count; ++l) {
+    if (bounds.layers[l].gradient > kLimit) {
+      return TooLarge(Place(l), "a gradient sum", bounds.layers[l].gradient);
+    }
   }
   if (bounds.loss > kLimit) {
-    return TooLarge("the last layer", "the loss of a mini-batch", bounds.loss);
+    return TooLarge(Place(count - 1), "the loss of a mini-batch", bounds.loss);
   }
   return absl::OkStatus();
 }

@@ -372,19 +372,22 @@ void PocketNnLearner::ApplySums() {
   }
 }
 
-uint64_t PocketNnBytes(const ModelSpec& spec) {
+uint64_t PocketNnLearner::Bytes(const ModelSpec& spec) {
   const uint64_t batch = spec.batch_size;
   const uint64_t widest = WidestLayer(spec);
   // A residual beside each weight under error feedback.
   const uint64_t parameter_bytes = sizeof(int16_t) + (KeepsResiduals(spec) ? sizeof(int32_t) : 0);
-  uint64_t bytes = ParameterCount(spec) * parameter_bytes;
+  // Names, labels and other small blocks.
+  constexpr uint64_t kSmallBlocks = 16384;
+  uint64_t bytes = kSmallBlocks + spec.labels.size() * (sizeof(std::string) + 128);
+  bytes += ParameterCount(spec) * parameter_bytes;
   for (size_t l = 0; l < spec.layers.size(); ++l) {
     const uint64_t units = spec.layers[l].units;
     const uint64_t output_bytes =
         HasWideOutput(spec.layers[l].activation) ? sizeof(int64_t) : sizeof(int16_t);
     bytes += HasFeedback(spec, l) ? spec.classes * units * sizeof(int16_t) : 0;
     bytes += batch * units * (output_bytes + sizeof(uint8_t)) + DeltaRows::Bytes(batch, units);
-    bytes += sizeof(DenseLayer) + sizeof(LayerSpec) + 512;
+    bytes += sizeof(DenseLayer) + sizeof(LayerTraining) + sizeof(LayerSpec);
   }
   bytes += InputStage::Bytes(spec) + batch * spec.InputElements() * sizeof(int16_t);
   bytes += batch * widest * sizeof(int64_t) + widest * (sizeof(int32_t) + sizeof(int64_t));

@@ -72,6 +72,9 @@ class PocketNnLearner : public Learner {
   // `spec` is valid and within the bounds of CheckBounds.
   PocketNnLearner(const ModelSpec& spec, const LearnerOptions& options);
 
+  // Bytes that a learner of this spec allocates, without a collective.
+  static uint64_t Bytes(const ModelSpec& spec);
+
   const ModelSpec& spec() const override { return spec_; }
   uint64_t step() const override { return step_; }
   uint32_t calibration_samples_wanted() const override;
@@ -142,9 +145,6 @@ class PocketNnLearner : public Learner {
   uint64_t max_inverse_;
   bool rate_rose_ = false;  // residuals may hold more than the inverse of this step
 };
-
-// Bytes that a learner of this spec allocates, without a collective.
-uint64_t PocketNnBytes(const ModelSpec& spec);
 
 }  // namespace tally::pocketnn
 

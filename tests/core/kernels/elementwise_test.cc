@@ -1,0 +1,132 @@
+// Goal: ranges, activations, slopes and standardisation agree with their definitions.
+// Method: exhaustive or random values against formulas with the division operator.
+
+#include "core/kernels/elementwise.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "core/kernels/reference.h"
+#include "core/kernels/standardise.h"
+
+namespace tally {
+namespace {
+
+namespace reference = kernels::reference;
+
+TEST(MaxMagnitudeTest, FindsTheLargestWhereverItIs) {
+  EXPECT_EQ(kernels::MaxMagnitude(std::span<const int16_t>()), 0u);
+  for (size_t size = 1; size < 40; ++size) {
+    for (size_t place = 0; place < size; ++place) {
+      std::vector<int16_t> narrow(size, 3);
+      std::vector<int64_t> wide(size, -3);
+      narrow[place] = -32768;
+      wide[place] = INT64_MIN;
+      ASSERT_EQ(kernels::MaxMagnitude(std::span<const int16_t>(narrow)), 32768u);
+      ASSERT_EQ(kernels::MaxMagnitude(std::span<const int64_t>(wide)), uint64_t{1} << 63);
+    }
+  }
+}
+
+TEST(NarrowTest, KeepsValuesThatFit) {
+  const std::vector<int64_t> wide = {-32768, -1, 0, 1, 32767};
+  std::vector<int16_t> narrow(5);
+  kernels::Narrow(wide, narrow);
+  EXPECT_EQ(narrow, (std::vector<int16_t>{-32768, -1, 0, 1, 32767}));
+}
+
+TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
+  kernels::ActivationTable table;
+  for (size_t i = 0; i < table.kEntries; ++i) {
+    table.value[i] = static_cast<int16_t>(static_cast<int>(i) - 128);
+    table.inverse_slope[i] = static_cast<uint8_t>(i % 100);
+    table.saturated[i] = i == 0 || i == 256 ? 1 : 0;
+  }
+  for (const int64_t divisor : {int64_t{1}, int64_t{256}, int64_t{200704}, int64_t{1} << 28}) {
+    const TruncDivider64 divider(divisor);
+    std::vector<int64_t> z = {INT64_MIN, INT64_MAX, 0};
+    for (int64_t x = -130; x <= 130; ++x) {
+      for (int64_t offset = -1; offset <= 1; ++offset) z.push_back(x * divisor + offset);
+    }
+    std::vector<int16_t> a(z.size());
+    std::vector<uint8_t> slopes(z.size());
+    const uint64_t saturated = kernels::ActivateByTable(z, divider, table, a, slopes);
+    uint64_t expected_saturated = 0;
+    for (size_t i = 0; i < z.size(); ++i) {
+      const int64_t x = reference::Cut(z[i] / divisor, -128, 128);
+      ASSERT_EQ(a[i], x) << z[i] << " / " << divisor;
+      ASSERT_EQ(slopes[i], (x + 128) % 100);
+      expected_saturated += x == -128 || x == 128 ? 1 : 0;
+    }
+    EXPECT_EQ(saturated, expected_saturated);
+    std::vector<int16_t> without_slopes(z.size());
+    EXPECT_EQ(kernels::ActivateByTable(z, divider, table, without_slopes, {}), saturated);
+    EXPECT_EQ(without_slopes, a);
+  }
+}
+
+TEST(DivideBySlopesTest, EqualsTheOperatorForEverySlope) {
+  std::mt19937_64 random(6);
+  std::vector<int64_t> deltas = {0,
+                                 1,
+                                 -1,
+                                 INT32_MAX,
+                                 -int64_t{INT32_MAX},
+                                 int64_t{INT32_MIN},
+                                 int64_t{INT32_MAX} + 1,
+                                 INT64_MAX,
+                                 -INT64_MAX};
+  for (int i = 0; i < 2000; ++i) {
+    deltas.push_back(static_cast<int64_t>(random()) >> (random() % 64));
+  }
+  for (int slope = 0; slope < 128; ++slope) {
+    std::vector<int64_t> divided = deltas;
+    kernels::DivideBySlopes(std::vector<uint8_t>(deltas.size(), static_cast<uint8_t>(slope)),
+                            divided);
+    for (size_t i = 0; i < deltas.size(); ++i) {
+      ASSERT_EQ(divided[i], reference::DivideBySlope(deltas[i], slope))
+          << deltas[i] << "/" << slope;
+    }
+  }
+}
+
+TEST(StandardiseTest, EqualsTheFormulaIncludingAbsurdMeans) {
+  std::vector<int16_t> elements;
+  for (int x = -32768; x <= 32767; x += 13) elements.push_back(static_cast<int16_t>(x));
+  for (const int32_t mean : {0, 33, -4000, 32767, 1 << 24, INT32_MAX, INT32_MIN}) {
+    for (const int32_t deviation : {1, 2, 33, 1000, 65535}) {
+      for (const int32_t unit : {1, 51, 127}) {
+        std::vector<int16_t> x = elements;
+        kernels::Standardise(mean, TruncDivider32(deviation), unit, x);
+        std::vector<int16_t> each = elements;
+        const std::vector<int32_t> means(each.size(), mean);
+        const std::vector<TruncDivider32> dividers(each.size(), TruncDivider32(deviation));
+        kernels::StandardiseEach(means, dividers, unit, each);
+        for (size_t i = 0; i < x.size(); ++i) {
+          ASSERT_EQ(x[i], reference::Standardise(elements[i], mean, deviation, unit))
+              << elements[i] << " mean " << mean << " deviation " << deviation << " unit " << unit;
+        }
+        ASSERT_EQ(each, x);
+      }
+    }
+  }
+}
+
+TEST(LoadTest, ReadsEveryElementType) {
+  const std::vector<std::byte> bytes = {std::byte{0xff}, std::byte{0x7f}, std::byte{0x00},
+                                        std::byte{0x80}};
+  std::vector<int16_t> four(4);
+  kernels::LoadUint8(bytes, four);
+  EXPECT_EQ(four, (std::vector<int16_t>{255, 127, 0, 128}));
+  kernels::LoadInt8(bytes, four);
+  EXPECT_EQ(four, (std::vector<int16_t>{-1, 127, 0, -128}));
+  std::vector<int16_t> two(2);
+  kernels::LoadInt16(bytes, two);
+  EXPECT_EQ(two, (std::vector<int16_t>{32767, -32768}));
+}
+
+}  // namespace
+}  // namespace tally

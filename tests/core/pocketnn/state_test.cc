@@ -1,0 +1,445 @@
+// Goal: the learner's promises around the formulas: determinism, state, calibration, ranks, row
+// independence, memory.
+// Method: pairs of learners that must agree; an allocation hook; threads as ranks.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <barrier>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "core/algorithms/algorithms.h"
+#include "core/algorithms/pocketnn/learner.h"
+#include "tests/core/pocketnn/allocation_hook.h"
+#include "tests/core/pocketnn/fixtures.h"
+
+namespace tally {
+namespace {
+
+using test::Numbers;
+using test::ReadState;
+using test::Samples;
+using test::State;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::unique_ptr<Learner> Make(const ModelSpec& spec, Collective* collective = nullptr) {
+  auto learner = MakeLearner(spec, collective);
+  EXPECT_TRUE(learner.ok()) << learner.status();
+  return *std::move(learner);
+}
+
+ModelSpec Spec() {
+  ModelSpec spec = test::SmallSpec(Activation::kPocketTanh, CreditAssignment::kDirectFeedback);
+  spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
+  return spec;
+}
+
+void Train(Learner& learner, const Samples& samples, size_t first, size_t steps) {
+  const size_t batch = learner.spec().batch_size;
+  for (size_t step = 0; step < steps; ++step) {
+    const size_t row = (first + step * batch) % (samples.labels.size() - batch);
+    learner.TrainStep(samples.Rows(row, batch), samples.Labels(row, batch));
+  }
+}
+
+TEST(StateTest, EqualSpecsAndSamplesGiveEqualStates) {
+  const Samples samples = test::RandomSamples(Spec(), 50, 1);
+  auto one = Make(Spec());
+  auto two = Make(Spec());
+  Train(*one, samples, 0, 30);
+  Train(*two, samples, 0, 30);
+  EXPECT_EQ(ReadState(*one, true), ReadState(*two, true));
+  EXPECT_EQ(one->step(), 30u);
+  ModelSpec other = Spec();
+  other.seed = 43;
+  EXPECT_NE(ReadState(*Make(other)), ReadState(*Make(Spec())));
+}
+
+struct Named {
+  std::string name;
+  StateType type;
+  std::vector<uint64_t> shape;
+  bool in_digest;
+  friend bool operator==(const Named&, const Named&) = default;
+};
+
+class Names : public StateVisitor {
+ public:
+  void Visit(const StateEntry& entry) override {
+    named.push_back({std::string(entry.name), entry.type,
+                     std::vector<uint64_t>(entry.shape.begin(), entry.shape.end()),
+                     entry.in_digest});
+  }
+  std::vector<Named> named;
+};
+
+TEST(StateTest, VisitsTheDocumentedArrays) {
+  ModelSpec spec = Spec();
+  spec.layers.erase(spec.layers.begin());
+  spec.preprocessing = {.kind = PreprocessingKind::kCalibrated,
+                        .scope = PreprocessingScope::kElement,
+                        .unit = 51,
+                        .mean = {},
+                        .deviation = {},
+                        .calibration_samples = 5};
+  auto learner = Make(spec);
+  Names names;
+  learner->VisitState(names);
+  const auto counter = [](const char* name) { return Named{name, StateType::kUint64, {}, false}; };
+  EXPECT_THAT(
+      names.named,
+      ElementsAre(Named{"step", StateType::kUint64, {}, true},
+                  Named{"input.mean", StateType::kInt32, {12}, true},
+                  Named{"input.deviation", StateType::kInt32, {12}, true},
+                  Named{"layer1.weight", StateType::kInt16, {12, 5}, true},
+                  Named{"layer1.bias", StateType::kInt16, {5}, true},
+                  Named{"layer1.feedback", StateType::kInt16, {3, 5}, true},
+                  Named{"layer1.weight_residual", StateType::kInt32, {12, 5}, true},
+                  Named{"layer1.bias_residual", StateType::kInt32, {5}, true},
+                  Named{"layer2.weight", StateType::kInt16, {5, 3}, true},
+                  Named{"layer2.bias", StateType::kInt16, {3}, true},
+                  Named{"layer2.weight_residual", StateType::kInt32, {5, 3}, true},
+                  Named{"layer2.bias_residual", StateType::kInt32, {3}, true},
+                  counter("layer1.saturated_activations"), counter("layer1.clamped_weights"),
+                  counter("layer1.wide_steps"), counter("layer2.saturated_activations"),
+                  counter("layer2.clamped_weights"), counter("layer2.wide_steps")));
+}
+
+TEST(StateTest, ARestoredLearnerContinuesAsIfNeverInterrupted) {
+  for (const UpdateRounding rounding :
+       {UpdateRounding::kTowardZero, UpdateRounding::kErrorFeedback, UpdateRounding::kStochastic}) {
+    ModelSpec spec = Spec();
+    spec.pocketnn.update_rounding = rounding;
+    spec.preprocessing.kind = PreprocessingKind::kCalibrated;
+    spec.preprocessing.calibration_samples = 10;
+    const Samples samples = test::RandomSamples(spec, 50, 2);
+    auto through = Make(spec);
+    through->Calibrate(samples.Rows(0, 10));
+    Train(*through, samples, 0, 10);
+    const State saved = ReadState(*through, true);
+    Train(*through, samples, 0, 10);
+
+    auto restored = Make(spec);
+    for (const auto& [name, values] : saved) test::WriteState(*restored, name, values);
+    ASSERT_TRUE(restored->CheckRestoredState().ok());
+    EXPECT_EQ(restored->calibration_samples_wanted(), 0u);
+    Train(*restored, samples, 0, 10);
+    EXPECT_EQ(ReadState(*restored, true), ReadState(*through, true));
+  }
+}
+
+TEST(StateTest, ARestoredValueOutsideItsRangeIsDataLoss) {
+  ModelSpec spec = Spec();
+  spec.pocketnn.weight_limit = 1000;
+  spec.preprocessing = {.kind = PreprocessingKind::kCalibrated,
+                        .scope = PreprocessingScope::kGlobal,
+                        .unit = 51,
+                        .mean = {},
+                        .deviation = {},
+                        .calibration_samples = 5};
+  const std::pair<const char*, int64_t> damages[] = {
+      {"layer2.weight", 1001},         {"layer1.bias", -1001},         {"layer1.feedback", 200},
+      {"layer3.weight_residual", 200}, {"layer3.bias_residual", -200}, {"input.deviation", 65536},
+      {"input.deviation", -1}};
+  for (const auto& [name, value] : damages) {
+    auto learner = Make(spec);
+    Numbers values = ReadState(*learner).at(name);
+    values.back() = value;
+    test::WriteState(*learner, name, values);
+    const absl::Status status = learner->CheckRestoredState();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(name));
+    EXPECT_THAT(std::string(status.message()), HasSubstr(std::to_string(value)));
+  }
+}
+
+TEST(CalibrationTest, MeasuresMeanAndMeanAbsoluteDeviation) {
+  ModelSpec spec = Spec();
+  spec.input = {.shape = {2}, .type = ElementType::kInt8};
+  spec.preprocessing.kind = PreprocessingKind::kCalibrated;
+  spec.preprocessing.calibration_samples = 3;
+  const std::vector<int8_t> elements = {-10, 4, -20, 5, -31, 7};
+  const RowBatch rows = {std::as_bytes(std::span(elements)), 3};
+
+  auto global = Make(spec);
+  EXPECT_EQ(global->calibration_samples_wanted(), 3u);
+  global->Calibrate(rows);
+  EXPECT_EQ(global->calibration_samples_wanted(), 0u);
+  // Sum -45 over 6, toward zero: -7. Deviations 3 + 11 + 13 + 12 + 24 + 14 = 77 over 6: 12.
+  EXPECT_EQ(ReadState(*global).at("input.mean"), Numbers{-7});
+  EXPECT_EQ(ReadState(*global).at("input.deviation"), Numbers{12});
+
+  spec.preprocessing.scope = PreprocessingScope::kElement;
+  auto each = Make(spec);
+  each->Calibrate(rows);
+  // -61 / 3 = -20 and 16 / 3 = 5; deviations (10 + 0 + 11) / 3 = 7 and (1 + 0 + 2) / 3 = 1.
+  EXPECT_EQ(ReadState(*each).at("input.mean"), (Numbers{-20, 5}));
+  EXPECT_EQ(ReadState(*each).at("input.deviation"), (Numbers{7, 1}));
+}
+
+TEST(CalibrationTest, AConstantElementGetsTheSmallestDeviation) {
+  ModelSpec spec = Spec();
+  spec.preprocessing.kind = PreprocessingKind::kCalibrated;
+  spec.preprocessing.calibration_samples = 4;
+  auto learner = Make(spec);
+  const Samples samples = test::ConstantSamples(spec, 4, 200);
+  learner->Calibrate(samples.Rows(0, 4));
+  EXPECT_EQ(ReadState(*learner).at("input.mean"), Numbers{200});
+  EXPECT_EQ(ReadState(*learner).at("input.deviation"), Numbers{1});
+}
+
+TEST(CalibrationTest, GivenConstantsTrainLikeMeasuredOnes) {
+  ModelSpec measured = Spec();
+  measured.preprocessing.kind = PreprocessingKind::kCalibrated;
+  measured.preprocessing.calibration_samples = 20;
+  const Samples samples = test::RandomSamples(measured, 50, 3);
+  auto one = Make(measured);
+  one->Calibrate(samples.Rows(0, 20));
+  ModelSpec given = measured;
+  given.preprocessing.kind = PreprocessingKind::kConstants;
+  given.preprocessing.calibration_samples = 0;
+  const State state = ReadState(*one);
+  given.preprocessing.mean = {static_cast<int32_t>(state.at("input.mean")[0])};
+  given.preprocessing.deviation = {static_cast<int32_t>(state.at("input.deviation")[0])};
+  auto two = Make(given);
+  Train(*one, samples, 0, 20);
+  Train(*two, samples, 0, 20);
+  EXPECT_EQ(ReadState(*one), ReadState(*two));
+}
+
+// P4: any split and order of rows gives the same scores, whatever else is in the request.
+TEST(PredictorTest, ScoresOfARowDoNotDependOnTheRowsAroundIt) {
+  for (const Activation activation :
+       {Activation::kPocketTanh, Activation::kPocketLeakyRelu, Activation::kRescale}) {
+    ModelSpec spec = test::SmallSpec(activation, CreditAssignment::kDirectFeedback);
+    spec.pocketnn.weight_limit = 300;
+    const Samples samples = test::RandomSamples(spec, 100, 4);
+    auto learner = Make(spec);
+    Train(*learner, samples, 0, 30);
+    const auto predictor = learner->MakePredictor();
+    std::vector<int32_t> together(300);
+    predictor->Predict(samples.Rows(0, 100), together);
+    std::mt19937_64 random(5);
+    for (int trial = 0; trial < 50; ++trial) {
+      std::vector<size_t> order(100);
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::shuffle(order.begin(), order.end(), random);
+      for (size_t first = 0; first < order.size();) {
+        const size_t count = std::min<size_t>(1 + random() % 40, order.size() - first);
+        std::vector<std::byte> bytes;
+        for (size_t i = 0; i < count; ++i) {
+          const auto row = samples.Rows(order[first + i], 1).bytes;
+          bytes.insert(bytes.end(), row.begin(), row.end());
+        }
+        std::vector<int32_t> scores(count * 3);
+        predictor->Predict({bytes, count}, scores);
+        for (size_t i = 0; i < count; ++i) {
+          for (size_t c = 0; c < 3; ++c) {
+            ASSERT_EQ(scores[i * 3 + c], together[order[first + i] * 3 + c]);
+          }
+        }
+        first += count;
+      }
+    }
+  }
+}
+
+TEST(PredictorTest, IsACopyThatLaterTrainingDoesNotTouch) {
+  const Samples samples = test::RandomSamples(Spec(), 50, 6);
+  auto learner = Make(Spec());
+  Train(*learner, samples, 0, 5);
+  const auto predictor = learner->MakePredictor();
+  std::vector<int32_t> before(150);
+  predictor->Predict(samples.Rows(0, 50), before);
+  Train(*learner, samples, 0, 20);
+  std::vector<int32_t> after(150);
+  predictor->Predict(samples.Rows(0, 50), after);
+  EXPECT_EQ(before, after);
+  learner->MakePredictor()->Predict(samples.Rows(0, 50), after);
+  EXPECT_NE(before, after);
+}
+
+TEST(PredictorTest, LossIsTheOneThatTrainingReports) {
+  ModelSpec spec = Spec();
+  spec.batch_size = 20;
+  const Samples samples = test::RandomSamples(spec, 60, 7);
+  auto learner = Make(spec);
+  Train(*learner, samples, 0, 5);
+  const auto predictor = learner->MakePredictor();
+  std::vector<int32_t> scores(60);
+  predictor->Predict(samples.Rows(0, 20), scores);
+  int64_t loss = 0;
+  uint64_t correct = 0;
+  for (size_t r = 0; r < 20; ++r) {
+    const auto row = std::span(scores).subspan(r * 3, 3);
+    loss += predictor->Loss(row, samples.labels[r]);
+    correct += ArgMax(row) == samples.labels[r] ? 1 : 0;
+  }
+  const StepReport report = learner->TrainStep(samples.Rows(0, 20), samples.Labels(0, 20));
+  EXPECT_EQ(report.loss, loss);
+  EXPECT_EQ(report.correct, correct);
+}
+
+TEST(PredictorTest, ScoresBeyondInt32Saturate) {
+  ModelSpec spec = test::SmallSpec(Activation::kPocketTanh, CreditAssignment::kDirectFeedback);
+  spec.input = {.shape = {100}, .type = ElementType::kInt16};
+  spec.layers = {{.units = 3, .activation = Activation::kAsIs}};
+  spec.pocketnn.weight_limit = 656;
+  spec.batch_size = 1;
+  auto learner = Make(spec);
+  Numbers weights(300, 0);
+  for (size_t i = 0; i < 300; i += 3) {
+    weights[i] = 656;
+    weights[i + 1] = -656;
+  }
+  test::WriteState(*learner, "layer1.weight", weights);
+  const Samples samples = test::ConstantSamples(spec, 1, 32767);
+  std::vector<int32_t> scores(3);
+  learner->MakePredictor()->Predict(samples.Rows(0, 1), scores);
+  EXPECT_THAT(scores, ElementsAre(INT32_MAX, INT32_MIN, 0));
+}
+
+TEST(CountersTest, CountCutOutputsAndCutWeights) {
+  ModelSpec spec = Spec();
+  spec.layers = {{.units = 3, .activation = Activation::kPocketTanh}};
+  spec.pocketnn.weight_limit = 2;
+  spec.learning_rate[0].inverse = 1;
+  auto learner = Make(spec);
+  const Samples samples = test::ConstantSamples(spec, 6, 255);
+  learner->TrainStep(samples.Rows(0, 6), samples.labels);
+  const LayerCounters counters = learner->Counters()[0];
+  EXPECT_EQ(counters.saturated_activations, 0u);
+  EXPECT_EQ(counters.clamped_weights, 39u);  // 12 x 3 weights and 3 biases, pulled far beyond 2
+  EXPECT_EQ(counters.wide_steps, 0u);
+
+  ModelSpec wild = test::SmallSpec(Activation::kAsIs, CreditAssignment::kDirectFeedback);
+  wild.layers.erase(wild.layers.begin());
+  wild.pocketnn.weight_limit = 200;
+  auto other = Make(wild);
+  test::WriteState(*other, "layer2.weight", Numbers(15, 200));
+  test::WriteState(*other, "layer1.weight", Numbers(60, 200));
+  const Samples more = test::ConstantSamples(wild, 6, 255);
+  other->TrainStep(more.Rows(0, 6), more.labels);
+  EXPECT_EQ(other->Counters()[0].wide_steps, 1u);
+  EXPECT_EQ(other->Counters()[1].wide_steps, 1u);
+}
+
+// Ranks as threads of one process.
+class ThreadCollective {
+ public:
+  explicit ThreadCollective(size_t ranks)
+      : barrier_(static_cast<ptrdiff_t>(ranks)), parts_(ranks) {}
+
+  class Rank : public Collective {
+   public:
+    Rank(ThreadCollective& all, size_t rank) : all_(all), rank_(rank) {}
+    void Sum(std::span<int64_t> values) override {
+      all_.parts_[rank_].assign(values.begin(), values.end());
+      all_.barrier_.arrive_and_wait();
+      for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = 0;
+        for (const auto& part : all_.parts_) values[i] += part[i];
+      }
+      all_.barrier_.arrive_and_wait();
+    }
+    void Max(std::span<int64_t>) override { FAIL() << "PocketNN needs no maximum"; }
+
+   private:
+    ThreadCollective& all_;
+    size_t rank_;
+  };
+
+ private:
+  std::barrier<> barrier_;
+  std::vector<std::vector<int64_t>> parts_;
+};
+
+TEST(CollectiveTest, AnyNumberOfRanksGivesTheStateOfOne) {
+  for (const UpdateRounding rounding :
+       {UpdateRounding::kTowardZero, UpdateRounding::kErrorFeedback, UpdateRounding::kStochastic}) {
+    ModelSpec spec = test::SmallSpec(Activation::kPocketTanh, CreditAssignment::kBackPropagation);
+    spec.pocketnn.update_rounding = rounding;
+    spec.learning_rate[0].inverse = 5000;
+    const Samples samples = test::RandomSamples(spec, 60, 8);
+    auto alone = Make(spec);
+    int64_t alone_loss = 0;
+    for (size_t step = 0; step < 10; ++step) {
+      alone_loss += alone->TrainStep(samples.Rows(step * 6, 6), samples.Labels(step * 6, 6)).loss;
+    }
+    for (const size_t ranks : {size_t{1}, size_t{2}, size_t{3}}) {
+      ThreadCollective collective(ranks);
+      std::vector<State> states(ranks);
+      std::vector<int64_t> losses(ranks, 0);
+      std::vector<std::thread> threads;
+      for (size_t rank = 0; rank < ranks; ++rank) {
+        threads.emplace_back([&, rank] {
+          ThreadCollective::Rank mine(collective, rank);
+          auto learner = Make(spec, &mine);
+          const size_t share = 6 / ranks;
+          for (size_t step = 0; step < 10; ++step) {
+            const size_t first = step * 6 + rank * share;
+            losses[rank] +=
+                learner->TrainStep(samples.Rows(first, share), samples.Labels(first, share)).loss;
+          }
+          states[rank] = ReadState(*learner);
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+      for (size_t rank = 0; rank < ranks; ++rank) {
+        EXPECT_EQ(states[rank], ReadState(*alone)) << ranks << " ranks, rank " << rank;
+        EXPECT_EQ(losses[rank], alone_loss);
+      }
+    }
+  }
+}
+
+TEST(MemoryTest, TrainStepAllocatesNothing) {
+  for (const Activation activation : {Activation::kPocketTanh, Activation::kRescale}) {
+    for (const CreditAssignment training :
+         {CreditAssignment::kDirectFeedback, CreditAssignment::kBackPropagation}) {
+      ModelSpec spec = test::SmallSpec(activation, training);
+      spec.pocketnn.weight_limit = 300;
+      spec.learning_rate.push_back({.from_step = 5, .inverse = 100});
+      const Samples samples = test::RandomSamples(spec, 50, 9);
+      auto learner = Make(spec);
+      Train(*learner, samples, 0, 1);
+      const uint64_t before = test::Allocations();
+      Train(*learner, samples, 0, 10);
+      EXPECT_EQ(test::Allocations(), before);
+    }
+  }
+}
+
+TEST(MemoryTest, PredictAllocatesNothingAfterAThreadsFirstCall) {
+  const Samples samples = test::RandomSamples(Spec(), 50, 9);
+  const auto predictor = Make(Spec())->MakePredictor();
+  std::vector<int32_t> scores(150);
+  predictor->Predict(samples.Rows(0, 50), scores);
+  const uint64_t before = test::Allocations();
+  predictor->Predict(samples.Rows(0, 50), scores);
+  EXPECT_EQ(test::Allocations(), before);
+}
+
+TEST(MemoryTest, LearnerBytesCoverWhatALearnerAllocatesAndLittleMore) {
+  std::vector<ModelSpec> specs = {*ZooSpec("pocketnn/mnist-mlp"), *ZooSpec("pocketnn/fashion-mlp")};
+  specs.push_back(specs[0]);
+  specs.back().pocketnn.update_rounding = UpdateRounding::kTowardZero;
+  specs.back().batch_size = 4096;
+  specs.back().layers[0].activation = Activation::kRescale;
+  for (const ModelSpec& spec : specs) {
+    const uint64_t before = test::AllocatedBytes();
+    auto learner = Make(spec);
+    const uint64_t used = test::AllocatedBytes() - before;
+    EXPECT_GE(LearnerBytes(spec), used);
+    EXPECT_LE(LearnerBytes(spec), used + used / 20);
+  }
+}
+
+}  // namespace
+}  // namespace tally
