@@ -26,7 +26,7 @@ struct RowBatch {
 struct StepReport {
   int64_t loss = 0;     // sum over the rows, in the algorithm's integer unit
   uint64_t correct = 0;  // rows whose prediction, taken before the update, was right
-  std::span<const uint32_t> predictions;  // one a row, in order
+  std::span<const uint32_t> predictions;  // one a row, in order; what Predict would have said
 };
 
 enum class StateType : uint8_t { kInt8, kInt16, kInt32, kInt64, kUint8, kUint64 };
@@ -48,7 +48,8 @@ class StateVisitor {
 
 // What happened at the edges of the number ranges, since the model was created.
 struct LayerCounters {
-  uint64_t saturated_activations = 0;  // outputs at an end of the activation's range
+  // Outputs cut at an end of the activation's range; the 0 of a ReLU is not a cut.
+  uint64_t saturated_activations = 0;
   uint64_t clamped_weights = 0;        // weight or bias updates cut at +-weight_limit
   uint64_t wide_steps = 0;             // mini-batches whose deltas needed the wide kernel
 };

@@ -1,0 +1,413 @@
+// Goal: PocketNN's learner computes exactly what the documents say, in every mode.
+// Method: a second, slow implementation written from the documents alone trains on the same
+// pseudo-random samples; after each of 200 mini-batches, partial ones among them, every array of
+// the state, every counter, loss and prediction must be equal.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <tuple>
+
+#include "core/algorithms/algorithms.h"
+#include "core/learner/model_spec_reader.h"
+#include "tests/core/oracle/slow_network.h"
+#include "tests/core/oracle/slow_philox.h"
+
+namespace tally::oracle {
+namespace {
+
+constexpr int kSteps = 200;
+
+// SplitMix64 (Steele et al., 2014): samples need a stream of their own.
+class Dice {
+ public:
+  explicit Dice(uint64_t seed) : state_(seed) {}
+  // In [low, high].
+  int64_t Roll(int64_t low, int64_t high) {
+    state_ += 0x9E3779B97F4A7C15u;
+    uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z ^= z >> 31;
+    return low + static_cast<int64_t>(z % static_cast<uint64_t>(high - low + 1));
+  }
+
+ private:
+  uint64_t state_;
+};
+
+std::pair<int64_t, int64_t> RangeOf(ElementType type) {
+  if (type == ElementType::kUint8) return {0, 255};
+  if (type == ElementType::kInt8) return {-128, 127};
+  return {-32768, 32767};
+}
+
+// Rows drawn around one prototype a class, so that there is something to learn; one element in
+// eight lies at an end of its range.
+class Samples {
+ public:
+  Samples(const ModelSpec& spec, uint64_t seed) : spec_(spec), dice_(seed) {
+    const auto [low, high] = RangeOf(spec.input.type);
+    for (uint32_t c = 0; c < spec.classes; ++c) {
+      auto& prototype = prototypes_.emplace_back();
+      for (size_t i = 0; i < spec.InputElements(); ++i) prototype.push_back(dice_.Roll(low, high));
+    }
+  }
+
+  // Replaces rows, labels and bytes.
+  void Draw(size_t count) {
+    const auto [low, high] = RangeOf(spec_.input.type);
+    rows.clear();
+    labels.clear();
+    bytes.clear();
+    for (size_t r = 0; r < count; ++r) {
+      labels.push_back(static_cast<uint32_t>(dice_.Roll(0, spec_.classes - 1)));
+      auto& row = rows.emplace_back();
+      for (const int64_t centre : prototypes_[labels.back()]) {
+        const int64_t kind = dice_.Roll(0, 15);
+        int64_t element = (centre + dice_.Roll(low, high)) / 2;
+        if (kind == 0) element = low;
+        if (kind == 1) element = high;
+        row.push_back(element);
+        bytes.push_back(static_cast<std::byte>(element & 0xff));
+        if (spec_.input.type == ElementType::kInt16) {
+          bytes.push_back(static_cast<std::byte>((element >> 8) & 0xff));
+        }
+      }
+    }
+  }
+
+  RowBatch batch() const { return {bytes, rows.size()}; }
+  int64_t Roll(int64_t low, int64_t high) { return dice_.Roll(low, high); }
+
+  Matrix rows;
+  std::vector<uint32_t> labels;
+  std::vector<std::byte> bytes;
+
+ private:
+  const ModelSpec& spec_;
+  Dice dice_;
+  Matrix prototypes_;
+};
+
+template <typename T>
+std::vector<int64_t> Widened(std::span<const std::byte> bytes) {
+  std::vector<int64_t> out;
+  for (size_t at = 0; at < bytes.size(); at += sizeof(T)) {
+    T element;
+    std::memcpy(&element, bytes.data() + at, sizeof(T));
+    out.push_back(static_cast<int64_t>(element));
+  }
+  return out;
+}
+
+class StateReader : public StateVisitor {
+ public:
+  void Visit(const StateEntry& entry) override {
+    const std::string name(entry.name);
+    EXPECT_FALSE(state.contains(name)) << name;
+    switch (entry.type) {
+      case StateType::kInt8:
+        state[name] = Widened<int8_t>(entry.bytes);
+        break;
+      case StateType::kInt16:
+        state[name] = Widened<int16_t>(entry.bytes);
+        break;
+      case StateType::kInt32:
+        state[name] = Widened<int32_t>(entry.bytes);
+        break;
+      case StateType::kInt64:
+        state[name] = Widened<int64_t>(entry.bytes);
+        break;
+      case StateType::kUint8:
+        state[name] = Widened<uint8_t>(entry.bytes);
+        break;
+      case StateType::kUint64:
+        state[name] = Widened<uint64_t>(entry.bytes);
+        break;
+    }
+  }
+  State state;
+};
+
+State StateOf(Learner& learner) {
+  StateReader reader;
+  learner.VisitState(reader);
+  return reader.state;
+}
+
+// The first difference in words, or "".
+std::string Difference(const State& fast, const State& slow) {
+  for (const auto& [name, values] : fast) {
+    if (!slow.contains(name)) return name + " is unknown to the oracle";
+    if (values == slow.at(name)) continue;
+    if (values.size() != slow.at(name).size()) return name + " differs in size";
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (values[i] == slow.at(name)[i]) continue;
+      return name + "[" + std::to_string(i) + "]: learner " + std::to_string(values[i]) +
+             ", oracle " + std::to_string(slow.at(name)[i]);
+    }
+  }
+  for (const auto& [name, values] : slow) {
+    if (!fast.contains(name)) return name + " is unknown to the learner";
+  }
+  return "";
+}
+
+// The largest weight limit for which no sum can leave int64; the limit comes with the activations.
+std::unique_ptr<Learner> MakeWithLargestLimit(ModelSpec& spec) {
+  while (spec.pocketnn.weight_limit > 0) {
+    auto learner = MakeLearner(spec);
+    if (learner.ok()) return *std::move(learner);
+    EXPECT_EQ(learner.status().code(), absl::StatusCode::kInvalidArgument) << learner.status();
+    spec.pocketnn.weight_limit /= 2;
+  }
+  return nullptr;
+}
+
+void ComparePredictions(const Learner& learner, SlowNetwork& oracle, Samples& samples) {
+  const auto predictor = learner.MakePredictor();
+  samples.Draw(7);
+  const size_t classes = learner.spec().classes;
+  std::vector<int32_t> scores(7 * classes);
+  predictor->Predict(samples.batch(), scores);
+  for (size_t r = 0; r < 7; ++r) {
+    const std::span<const int32_t> row(scores.data() + r * classes, classes);
+    const std::vector<int64_t> fast(row.begin(), row.end());
+    ASSERT_EQ(fast, oracle.Predict(samples.rows[r])) << "scores of row " << r;
+    ASSERT_EQ(predictor->Loss(row, samples.labels[r]), oracle.Loss(fast, samples.labels[r]));
+  }
+}
+
+// Whether every weight matrix has changed: equality of networks that stand still would be cheap.
+bool Moved(const State& before, const State& after) {
+  return std::all_of(after.begin(), after.end(), [&](const auto& array) {
+    return !array.first.ends_with(".weight") || array.second != before.at(array.first);
+  });
+}
+
+struct Outcome {
+  bool moved = false;
+  State state;
+};
+
+// The sum of a counter over all layers.
+int64_t Total(const State& state, std::string_view counter) {
+  int64_t total = 0;
+  for (const auto& [name, values] : state) {
+    if (name.ends_with(counter)) total += values[0];
+  }
+  return total;
+}
+
+void TrainBoth(ModelSpec spec, uint64_t sample_seed, Outcome& outcome) {
+  const std::unique_ptr<Learner> learner = MakeWithLargestLimit(spec);
+  ASSERT_NE(learner, nullptr) << "no weight limit suits " << PrettySpec(spec);
+  SCOPED_TRACE(PrettySpec(spec));
+  const State before = StateOf(*learner);
+  SlowNetwork oracle(spec, before);
+  Samples samples(spec, sample_seed);
+  if (learner->calibration_samples_wanted() > 0) {
+    ASSERT_EQ(learner->calibration_samples_wanted(), spec.preprocessing.calibration_samples);
+    samples.Draw(spec.preprocessing.calibration_samples);
+    learner->Calibrate(samples.batch());
+    oracle.Calibrate(samples.rows);
+  }
+  ASSERT_EQ(Difference(StateOf(*learner), oracle.state()), "") << "before the first mini-batch";
+  for (int step = 0; step < kSteps; ++step) {
+    const bool partial = samples.Roll(0, 3) == 0;
+    samples.Draw(static_cast<size_t>(partial ? samples.Roll(1, spec.batch_size) : spec.batch_size));
+    const StepReport fast = learner->TrainStep(samples.batch(), samples.labels);
+    const SlowReport slow = oracle.TrainStep(samples.rows, samples.labels);
+    ASSERT_EQ(fast.loss, slow.loss) << "step " << step;
+    ASSERT_EQ(static_cast<int64_t>(fast.correct), slow.correct) << "step " << step;
+    ASSERT_EQ(std::vector<uint32_t>(fast.predictions.begin(), fast.predictions.end()),
+              slow.predictions)
+        << "step " << step;
+    ASSERT_EQ(Difference(StateOf(*learner), oracle.state()), "") << "after step " << step;
+  }
+  ComparePredictions(*learner, oracle, samples);
+  outcome.state = oracle.state();
+  outcome.moved = Moved(before, outcome.state);
+}
+
+ModelSpec SmallSpec(CreditAssignment training, Activation hidden, Activation last) {
+  ModelSpec spec;
+  spec.algorithm = "pocketnn";
+  spec.input.shape = {4, 4};
+  spec.layers = {{12, hidden}, {8, hidden}, {4, last}};
+  spec.classes = 4;
+  spec.batch_size = 5;
+  // The rate falls and rises again: error feedback then holds more than one inverse.
+  spec.learning_rate = {{0, 100}, {60, 1009}, {120, 64}, {160, 333}};
+  spec.schedule_steps = kSteps;
+  spec.seed = 20261123;
+  spec.pocketnn.training = training;
+  return spec;
+}
+
+void SetPreprocessing(ModelSpec& spec, PreprocessingKind kind, PreprocessingScope scope) {
+  PreprocessingSpec& preprocessing = spec.preprocessing;
+  preprocessing.kind = kind;
+  if (kind == PreprocessingKind::kNone) return;
+  preprocessing.scope = scope;
+  if (kind == PreprocessingKind::kCalibrated) {
+    preprocessing.calibration_samples = 9;
+    return;
+  }
+  preprocessing.unit = 64;
+  const auto [low, high] = RangeOf(spec.input.type);
+  Dice dice(7);
+  const size_t constants = scope == PreprocessingScope::kElement ? spec.InputElements() : 1;
+  for (size_t i = 0; i < constants; ++i) {
+    preprocessing.mean.push_back(static_cast<int32_t>(dice.Roll(low, high)));
+    preprocessing.deviation.push_back(static_cast<int32_t>(dice.Roll(1, (high - low) / 3)));
+  }
+}
+
+constexpr UpdateRounding kRoundings[] = {
+    UpdateRounding::kTowardZero, UpdateRounding::kErrorFeedback, UpdateRounding::kStochastic};
+constexpr ElementType kTypes[] = {ElementType::kUint8, ElementType::kInt8, ElementType::kInt16};
+constexpr CreditAssignment kTrainings[] = {CreditAssignment::kDirectFeedback,
+                                           CreditAssignment::kBackPropagation};
+constexpr Activation kActivations[] = {Activation::kPocketTanh,      Activation::kPocketSigmoid,
+                                       Activation::kPocketLeakyRelu, Activation::kPocketRelu8,
+                                       Activation::kRescale,         Activation::kAsIs};
+
+// The last layer's activation: pocket_tanh, or (nothing) that of the hidden layers.
+constexpr std::optional<Activation> kLast[] = {Activation::kPocketTanh, std::nullopt};
+
+class EveryModeTest
+    : public testing::TestWithParam<
+          std::tuple<CreditAssignment, Activation, std::optional<Activation>, UpdateRounding>> {};
+
+// Some start dead, as leaky ReLUs on raw int16 elements do; of the six ways in, two must learn.
+TEST_P(EveryModeTest, StateIsIdenticalAfterEveryMiniBatch) {
+  const auto [training, hidden, last, rounding] = GetParam();
+  int moved = 0;
+  for (const ElementType type : kTypes) {
+    for (const auto kind : {PreprocessingKind::kNone, PreprocessingKind::kCalibrated}) {
+      ModelSpec spec = SmallSpec(training, hidden, last.value_or(hidden));
+      spec.pocketnn.update_rounding = rounding;
+      spec.input.type = type;
+      SetPreprocessing(spec, kind, PreprocessingScope::kGlobal);
+      Outcome outcome;
+      ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 1, outcome));
+      moved += outcome.moved ? 1 : 0;
+    }
+  }
+  EXPECT_GE(moved, 2);
+}
+
+constexpr std::string_view kActivationNames[] = {"Tanh",  "Sigmoid", "LeakyRelu",
+                                                 "Relu8", "Rescale", "AsIs"};
+constexpr std::string_view kRoundingNames[] = {"TowardZero", "ErrorFeedback", "Stochastic"};
+
+std::string NameOfMode(const testing::TestParamInfo<EveryModeTest::ParamType>& mode) {
+  const auto [training, hidden, last, rounding] = mode.param;
+  std::string name = training == CreditAssignment::kDirectFeedback ? "Dfa" : "Bp";
+  name += kActivationNames[static_cast<size_t>(hidden)];
+  name += last ? "ThenTanh" : "Throughout";
+  name += kRoundingNames[static_cast<size_t>(rounding)];
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(PocketNn, EveryModeTest,
+                         testing::Combine(testing::ValuesIn(kTrainings),
+                                          testing::ValuesIn(kActivations), testing::ValuesIn(kLast),
+                                          testing::ValuesIn(kRoundings)),
+                         NameOfMode);
+
+TEST(OracleTest, EveryWayOfStandardisingGivesTheSameState) {
+  for (const CreditAssignment training : kTrainings) {
+    for (const ElementType type : kTypes) {
+      for (const auto kind : {PreprocessingKind::kConstants, PreprocessingKind::kCalibrated}) {
+        for (const auto scope : {PreprocessingScope::kGlobal, PreprocessingScope::kElement}) {
+          ModelSpec spec = SmallSpec(training, Activation::kPocketTanh, Activation::kPocketTanh);
+          spec.input.type = type;
+          SetPreprocessing(spec, kind, scope);
+          Outcome outcome;
+          ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 2, outcome));
+          EXPECT_TRUE(outcome.moved);
+        }
+      }
+    }
+  }
+}
+
+TEST(OracleTest, SmallLimitsClampTheSameWeights) {
+  for (const CreditAssignment training : kTrainings) {
+    for (const UpdateRounding rounding : kRoundings) {
+      ModelSpec spec = SmallSpec(training, Activation::kPocketTanh, Activation::kPocketTanh);
+      spec.pocketnn.weight_limit = 200;
+      spec.pocketnn.update_rounding = rounding;
+      spec.pocketnn.target = 127;
+      spec.learning_rate = {{0, 1}, {100, 2147483647}, {150, 3}};
+      Outcome outcome;
+      ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 3, outcome));
+      EXPECT_TRUE(outcome.moved);
+      EXPECT_GT(Total(outcome.state, ".clamped_weights"), 0);
+    }
+  }
+}
+
+TEST(OracleTest, OneLayerAndOneRowAreNoSpecialCase) {
+  for (const CreditAssignment training : kTrainings) {
+    ModelSpec spec = SmallSpec(training, Activation::kPocketTanh, Activation::kPocketTanh);
+    spec.layers = {{4, Activation::kPocketTanh}};
+    spec.batch_size = 1;
+    Outcome outcome;
+    ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 4, outcome));
+    EXPECT_TRUE(outcome.moved);
+  }
+}
+
+// Outputs of 16 bits and errors of more: deltas that leave int16 take other kernels.
+TEST(OracleTest, DeltasBeyondSixteenBitsGiveTheSameState) {
+  for (const CreditAssignment training : kTrainings) {
+    ModelSpec spec = SmallSpec(training, Activation::kPocketTanh, Activation::kPocketLeakyRelu);
+    spec.learning_rate = {{0, 100}};
+    Outcome outcome;
+    ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 6, outcome));
+    EXPECT_TRUE(outcome.moved);
+    EXPECT_GT(Total(outcome.state, ".wide_steps"), 0);
+    EXPECT_LT(Total(outcome.state, ".wide_steps"), 3 * kSteps);
+  }
+}
+
+TEST(OracleTest, ANetworkOfMnistsShapeGivesTheSameState) {
+  for (const CreditAssignment training : kTrainings) {
+    ModelSpec spec = SmallSpec(training, Activation::kPocketTanh, Activation::kPocketTanh);
+    spec.input.shape = {28, 28};
+    spec.layers = {{100, Activation::kPocketTanh},
+                   {50, Activation::kPocketTanh},
+                   {10, Activation::kPocketTanh}};
+    spec.classes = 10;
+    spec.batch_size = 20;
+    spec.learning_rate = {{0, 1000}};
+    if (training == CreditAssignment::kBackPropagation) {
+      spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
+      SetPreprocessing(spec, PreprocessingKind::kCalibrated, PreprocessingScope::kElement);
+    }
+    Outcome outcome;
+    ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 5, outcome));
+    EXPECT_TRUE(outcome.moved);
+  }
+}
+
+TEST(OraclesPhiloxTest, HasTheValuesOfTheDesign) {
+  using Words = std::array<uint32_t, 4>;
+  const uint32_t ones = 0xffffffff;
+  EXPECT_EQ(SlowPhilox({0, 0, 0, 0}, {0, 0}),
+            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(SlowPhilox({ones, ones, ones, ones}, {ones, ones}),
+            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(SlowPhilox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+}  // namespace
+}  // namespace tally::oracle
