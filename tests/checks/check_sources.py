@@ -36,8 +36,9 @@ DAEMON_STAIR = {
 }
 CLIENT_STAIR = {
     "client/datasets": set(),
+    "client/training": {"client/datasets"},
     "client/lib": set(),
-    "client/cli": {"client/lib", "client/datasets"},
+    "client/cli": {"client/lib", "client/datasets", "client/training"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
