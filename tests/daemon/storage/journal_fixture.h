@@ -17,6 +17,13 @@ namespace tally::storage {
 
 inline constexpr char kJournalDirectory[] = "/journal";
 
+// Sanitizers make the long tests ten times slower; what they look for shows in fewer cases.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr uint64_t kCasesDivisor = 6;
+#else
+inline constexpr uint64_t kCasesDivisor = 1;
+#endif
+
 SamplesRecord Samples(const std::string& source, uint64_t first_sequence, uint32_t count,
                       uint32_t row_bytes);
 std::string DigestOf(char digit);  // 64 times the digit

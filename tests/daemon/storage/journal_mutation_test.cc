@@ -25,7 +25,7 @@ using Files = std::map<std::string, std::string>;
 
 uint64_t Cases() {
   const char* cases = std::getenv("TALLY_MUTATIONS");
-  return cases == nullptr ? 20000 : std::strtoull(cases, nullptr, 10);
+  return cases == nullptr ? 20000 / kCasesDivisor : std::strtoull(cases, nullptr, 10);
 }
 
 class Mutator {
