@@ -91,7 +91,7 @@ wait "$trainer" || { cat "$work/train.out" "$work/train.err" >&2; exit 1; }
 result=$(evaluate)
 test_correct=$(number test_correct <<<"$result") test_total=$(number test_total <<<"$result")
 speed=$(tail -n 1 "$work/train.out" | number samples_per_second)
-expected=$(remote digest digits --json | tail -n 1 | text state_digest)
+expected=$(remote digest digits --json | tail -n 1 | text digest)
 echo "   final test accuracy: $(accuracy "$test_correct" "$test_total"), $speed samples/s, digest ${expected:0:16}..."
 stop
 
@@ -116,7 +116,7 @@ start interrupted
 recovered=$(remote digest digits --json | tail -n 1 | number step)
 echo "   restarted: recovered and going on at mini-batch $recovered"
 wait "$trainer" || { cat "$work/train2.out" "$work/train2.err" >&2; exit 1; }
-actual=$(remote digest digits --json | tail -n 1 | text state_digest)
+actual=$(remote digest digits --json | tail -n 1 | text digest)
 result=$(evaluate)
 correct=$(number test_correct <<<"$result")
 echo "   final test accuracy: $(accuracy "$correct" "$test_total"), digest ${actual:0:16}..."

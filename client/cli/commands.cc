@@ -7,6 +7,19 @@ void AddAllCommands(CommandSet& commands) {
   AddZooCommand(commands);
   AddInspectCommand(commands);
   AddSynthCommand(commands);
+  AddStatusCommand(commands);
+  AddModelsCommand(commands);
+  AddCreateCommand(commands);
+  AddTrainCommand(commands);
+  AddPredictCommand(commands);
+  AddEvaluateCommand(commands);
+  AddDigestCommand(commands);
+  AddCheckpointCommand(commands);
+  AddCheckpointsCommand(commands);
+  AddRollbackCommand(commands);
+  AddExportCommand(commands);
+  AddImportCommand(commands);
+  AddDeleteCommand(commands);
 }
 
 }  // namespace tally::cli

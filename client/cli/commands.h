@@ -13,6 +13,21 @@ void AddInspectCommand(CommandSet& commands);
 void AddSynthCommand(CommandSet& commands);
 void AddZooCommand(CommandSet& commands);
 
+// With one.
+void AddCheckpointCommand(CommandSet& commands);
+void AddCheckpointsCommand(CommandSet& commands);
+void AddCreateCommand(CommandSet& commands);
+void AddDeleteCommand(CommandSet& commands);
+void AddDigestCommand(CommandSet& commands);
+void AddEvaluateCommand(CommandSet& commands);
+void AddExportCommand(CommandSet& commands);
+void AddImportCommand(CommandSet& commands);
+void AddModelsCommand(CommandSet& commands);
+void AddPredictCommand(CommandSet& commands);
+void AddRollbackCommand(CommandSet& commands);
+void AddStatusCommand(CommandSet& commands);
+void AddTrainCommand(CommandSet& commands);
+
 // All commands, in the order of `tally --help`.
 void AddAllCommands(CommandSet& commands);
 

@@ -190,4 +190,16 @@ absl::StatusOr<Dataset> ReadIdx(const std::string& samples_path, const std::stri
   return dataset;
 }
 
+absl::StatusOr<Dataset> ReadIdxSamples(const std::string& path) {
+  TALLY_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
+  TALLY_ASSIGN_OR_RETURN(const IdxHeader header, ReadHeader(file, 2, 1 + kRowDimensionsMax));
+  TALLY_RETURN_IF_ERROR(CheckSizes(path, header));
+  Dataset dataset;
+  dataset.shape.assign(header.dimensions.begin() + 1, header.dimensions.end());
+  dataset.type = header.type;
+  dataset.labels.resize(header.dimensions[0]);
+  TALLY_ASSIGN_OR_RETURN(dataset.rows, ReadElements(file, header, "samples"));
+  return dataset;
+}
+
 }  // namespace tally

@@ -21,6 +21,9 @@ namespace tally {
 absl::StatusOr<Dataset> ReadIdx(const std::string& samples_path, const std::string& labels_path,
                                 uint32_t classes);
 
+// The samples alone; every label is 0.
+absl::StatusOr<Dataset> ReadIdxSamples(const std::string& path);
+
 }  // namespace tally
 
 #endif  // TALLY_CLIENT_DATASETS_IDX_H_

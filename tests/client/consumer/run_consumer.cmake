@@ -1,0 +1,27 @@
+# Installs, builds and runs the consumer; any step that fails fails the test. See CMakeLists.txt.
+function(run_step)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${ARGN}\nended with ${result}:\n${output}")
+  endif()
+  set(step_output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK_DIR})
+run_step(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/prefix)
+run_step(${CMAKE_COMMAND} -S ${PROJECT_DIR} -B ${WORK_DIR}/build -G ${GENERATOR}
+  -D CMAKE_PREFIX_PATH=${WORK_DIR}/prefix -D CMAKE_CXX_COMPILER=${COMPILER}
+  -D CMAKE_CXX_FLAGS=${CXX_FLAGS})
+run_step(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
+run_step(${WORK_DIR}/build/consumer --version)
+if(NOT step_output STREQUAL "tally client ${VERSION}\n")
+  message(FATAL_ERROR "consumer --version printed \"${step_output}\"")
+endif()
+foreach(program IN ITEMS tallyd tally)
+  file(GLOB found ${WORK_DIR}/prefix/*bin/${program})
+  if(NOT found)
+    message(FATAL_ERROR "${program} was not installed")
+  endif()
+  run_step(${found} --version)
+endforeach()
+file(REMOVE_RECURSE ${WORK_DIR})
