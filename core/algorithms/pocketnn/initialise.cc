@@ -3,6 +3,7 @@
 
 #include "core/algorithms/pocketnn/initialise.h"
 
+#include <algorithm>
 #include <span>
 
 #include "core/algorithms/pocketnn/bounds.h"
@@ -42,9 +43,14 @@ bool HasFeedback(const ModelSpec& spec, size_t layer) {
          layer + 1 < spec.layers.size();
 }
 
-uint32_t StartMagnitude(const ModelSpec& spec, size_t layer) {
+uint32_t FeedbackMagnitude(const ModelSpec& spec, size_t layer) {
   const uint64_t inputs = layer == 0 ? spec.InputElements() : spec.layers[layer - 1].units;
   return InitialMagnitude(inputs, spec.layers[layer].units);
+}
+
+uint32_t StartMagnitude(const ModelSpec& spec, size_t layer) {
+  // The bounds of every sum rest on weights that never exceed the limit, from the first step on.
+  return std::min(FeedbackMagnitude(spec, layer), spec.pocketnn.weight_limit);
 }
 
 void PocketNnLearner::InitialiseWeights() {
@@ -63,7 +69,7 @@ void PocketNnLearner::InitialiseWeights() {
 void PocketNnLearner::InitialiseFeedback() {
   for (size_t l = 0; l < training_.size(); ++l) {
     if (HasFeedback(spec_, l)) {
-      FillUniform(spec_.seed, TensorId(l, TensorUse::kFeedback), StartMagnitude(spec_, l),
+      FillUniform(spec_.seed, TensorId(l, TensorUse::kFeedback), FeedbackMagnitude(spec_, l),
                   training_[l].feedback.elements());
     }
   }
@@ -89,7 +95,7 @@ void PocketNnLearner::DrawReferenceWeights() {
 void PocketNnLearner::DrawReferenceFeedback() {
   for (size_t l = training_.size(); l-- > 0;) {
     if (HasFeedback(spec_, l)) {
-      FillFromReference(*options_.reference_random, StartMagnitude(spec_, l),
+      FillFromReference(*options_.reference_random, FeedbackMagnitude(spec_, l),
                         training_[l].feedback.elements());
     }
   }

@@ -27,9 +27,11 @@ constexpr uint32_t TensorId(size_t layer, TensorUse use) {
 // Whether layer `layer` is taught through a feedback matrix: a hidden layer under direct feedback.
 bool HasFeedback(const ModelSpec& spec, size_t layer);
 
-// Largest magnitude of an initial value of this layer: of its weights and biases under
-// back-propagation, of its feedback matrix under direct feedback. Both depend on the layer's own
-// inputs and units.
+// Largest magnitude in the layer's feedback matrix; depends on its own inputs and units.
+uint32_t FeedbackMagnitude(const ModelSpec& spec, size_t layer);
+
+// Largest magnitude of a first weight or bias under back-propagation: the same, within
+// weight_limit.
 uint32_t StartMagnitude(const ModelSpec& spec, size_t layer);
 
 }  // namespace tally::pocketnn

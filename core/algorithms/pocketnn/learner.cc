@@ -227,7 +227,7 @@ void PocketNnLearner::ComputeDelta(size_t layer, size_t rows) {
     const auto errors = error_.wide(rows).elements();
     std::copy(errors.begin(), errors.end(), delta.data);
   } else if (HasFeedback(spec_, layer)) {
-    const auto limit = static_cast<int32_t>(StartMagnitude(spec_, layer));
+    const auto limit = static_cast<int32_t>(FeedbackMagnitude(spec_, layer));
     Multiply(error_.rows(rows), std::as_const(training.feedback).matrix(), limit, delta);
   } else {
     const DenseLayer& above = network_.layers[layer + 1];

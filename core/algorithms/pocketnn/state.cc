@@ -94,7 +94,7 @@ absl::Status PocketNnLearner::CheckRestoredState() {
     status.Update(CheckMagnitudes(prefix + "weight", layer.weights, weight_limit));
     status.Update(CheckMagnitudes(prefix + "bias", layer.bias, weight_limit));
     status.Update(CheckMagnitudes(prefix + "feedback", training.feedback,
-                                  static_cast<int32_t>(StartMagnitude(spec_, l))));
+                                  static_cast<int32_t>(FeedbackMagnitude(spec_, l))));
     status.Update(
         CheckMagnitudes(prefix + "weight_residual", training.weight_residual, residual_limit));
     status.Update(

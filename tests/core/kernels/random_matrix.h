@@ -21,8 +21,9 @@ Tensor<T> MakeMatrix(std::mt19937_64& random, size_t rows, size_t columns, int64
                      int64_t high, Filling filling) {
   Tensor<T> matrix(Shape({rows, columns}));
   for (T& element : matrix.elements()) {
-    const int64_t uniform =
-        low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
+    // Unsigned, because the width of a whole int64 range is no int64.
+    const uint64_t width = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1;
+    const auto uniform = static_cast<int64_t>(static_cast<uint64_t>(low) + random() % width);
     const bool coin = random() % 2 == 0;
     switch (filling) {
       case Filling::kUniform:

@@ -68,11 +68,12 @@ SlowPocketNn::SlowPocketNn(const ModelSpec& spec) : spec_(spec) {
   for (size_t l = 0; l < spec.layers.size(); ++l) {
     const size_t weights = Inputs(l) * Units(l);
     const int64_t r = InitialMagnitude(l);
+    const int64_t start = std::min<int64_t>(r, spec.pocketnn.weight_limit);
     const auto tensor = static_cast<uint32_t>(8 * l);
     state[Name(l, "weight")] =
-        feedback ? Numbers(weights, 0) : Uniform(spec.seed, tensor + 1, weights, r);
+        feedback ? Numbers(weights, 0) : Uniform(spec.seed, tensor + 1, weights, start);
     state[Name(l, "bias")] =
-        feedback ? Numbers(Units(l), 0) : Uniform(spec.seed, tensor + 2, Units(l), r);
+        feedback ? Numbers(Units(l), 0) : Uniform(spec.seed, tensor + 2, Units(l), start);
     if (feedback && l + 1 < spec.layers.size()) {
       state[Name(l, "feedback")] = Uniform(spec.seed, tensor + 3, spec.classes * Units(l), r);
     }

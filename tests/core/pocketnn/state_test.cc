@@ -61,6 +61,23 @@ TEST(StateTest, EqualSpecsAndSamplesGiveEqualStates) {
   EXPECT_NE(ReadState(*Make(other)), ReadState(*Make(Spec())));
 }
 
+TEST(StateTest, FirstWeightsUnderBackPropagationHaveNoZeroAndKeepWithinTheLimit) {
+  for (const uint32_t limit : {10u, 32767u}) {
+    ModelSpec spec = test::SmallSpec(Activation::kPocketTanh, CreditAssignment::kBackPropagation);
+    spec.pocketnn.weight_limit = limit;
+    auto learner = Make(spec);
+    EXPECT_TRUE(learner->CheckRestoredState().ok()) << learner->CheckRestoredState();
+    const Numbers weights = ReadState(*learner).at("layer1.weight");
+    const auto [lowest, highest] = std::minmax_element(weights.begin(), weights.end());
+    // isqrt(393204 / (12 + 7)) = 143; all of a small range appears among 84 draws.
+    const int64_t range = std::min<int64_t>(limit, 143);
+    EXPECT_GE(*lowest, -range);
+    EXPECT_LE(*highest, range);
+    EXPECT_GT(*highest - *lowest, range);
+    EXPECT_EQ(std::count(weights.begin(), weights.end(), 0), 0);
+  }
+}
+
 struct Named {
   std::string name;
   StateType type;
