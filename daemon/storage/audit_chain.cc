@@ -49,7 +49,7 @@ void AddSamples(const SamplesRecord& samples, uint64_t first_position, uint64_t 
                 uint64_t through, Chain& chain) {
   const size_t row_bytes = samples.rows.size() / samples.labels.size();
   for (uint64_t position = from; position <= through; ++position) {
-    const size_t i = position - first_position;
+    const size_t i = static_cast<size_t>(position - first_position);
     std::string& link = chain.Begin(position, RecordType::kSamples);
     AppendLittleEndian(static_cast<uint8_t>(samples.source.size()), link);
     link.append(samples.source);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::string_view kTemporarySuffix = ".safetensors.new";
-constexpr uint64_t kCompareBytes = 1 << 20;
+constexpr size_t kCompareBytes = 1 << 20;
 
 bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -48,7 +48,7 @@ absl::Status CheckContent(FileSystem& fs, const std::string& path, std::string_v
     return absl::DataLossError(text::StrCat(path, ": wrote ", bytes.size(), " bytes, found ",
                                             size_bytes, ": the disk is not to be trusted"));
   }
-  for (uint64_t offset = 0; offset < bytes.size(); offset += kCompareBytes) {
+  for (size_t offset = 0; offset < bytes.size(); offset += kCompareBytes) {
     TALLY_ASSIGN_OR_RETURN(const std::string found, fs.ReadRange(path, offset, kCompareBytes));
     if (found != bytes.substr(offset, kCompareBytes)) {
       return absl::DataLossError(text::StrCat(path, ": reads back differently between bytes ",

@@ -94,7 +94,7 @@ absl::StatusOr<uint64_t> SizeOf(const Descriptor& file, const std::string& path)
 
 absl::StatusOr<std::string> ReadAt(const Descriptor& file, const std::string& path, uint64_t offset,
                                    uint64_t size_bytes) {
-  std::string bytes(size_bytes, '\0');
+  std::string bytes(static_cast<size_t>(size_bytes), '\0');
   size_t filled = 0;
   while (filled < bytes.size()) {
     const ssize_t got = Uninterrupted([&] {

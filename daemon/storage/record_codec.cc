@@ -68,10 +68,17 @@ void AppendLabels(const std::vector<uint32_t>& labels, std::string& out) {
   for (const uint32_t label : labels) AppendLittleEndian(static_cast<T>(label), out);
 }
 
-template <typename T>
-std::vector<uint32_t> LoadLabels(std::string_view bytes, size_t count) {
-  std::vector<uint32_t> labels(count);
-  for (size_t i = 0; i < count; ++i) labels[i] = LoadLittleEndian<T>(bytes, i * sizeof(T));
+uint32_t LoadLabel(std::string_view bytes, size_t offset, size_t label_bytes) {
+  if (label_bytes == 1) return LoadLittleEndian<uint8_t>(bytes, offset);
+  if (label_bytes == 2) return LoadLittleEndian<uint16_t>(bytes, offset);
+  return LoadLittleEndian<uint32_t>(bytes, offset);
+}
+
+std::vector<uint32_t> LoadLabels(std::string_view bytes, size_t label_bytes) {
+  std::vector<uint32_t> labels(bytes.size() / label_bytes);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = LoadLabel(bytes, i * label_bytes, label_bytes);
+  }
   return labels;
 }
 
@@ -126,13 +133,14 @@ absl::StatusOr<RecordBody> DecodeSamples(const RecordHeader& header, std::string
   if (label_bytes != 1 && label_bytes != 2 && label_bytes != 4) {
     return Malformed(text::StrCat("labels of ", label_bytes, " bytes"));
   }
-  // Neither factor exceeds 32 bits and neither sum overflows 64: the product may, so it is bounded
-  // first.
-  if (count == 0 || row_bytes == 0 || row_bytes > payload.size() / count) {
+  // Bounded before anything is added, so that no sum below can wrap, on 32-bit machines neither.
+  if (count == 0 || row_bytes == 0 || count > payload.size() ||
+      row_bytes > payload.size() / count) {
     return Malformed(text::StrCat(count, " rows of ", row_bytes, " bytes do not fit"));
   }
-  const size_t rows_at = Padded(kSourceAt + source_bytes);
-  const size_t labels_at = Padded(rows_at + row_bytes * count);
+  const uint64_t rows_bytes = row_bytes * count;
+  const uint64_t rows_at = Padded(kSourceAt + source_bytes);
+  const uint64_t labels_at = rows_at + Padded(static_cast<size_t>(rows_bytes));
   if (payload.size() != labels_at + count * label_bytes) {
     return Malformed(text::StrCat("SAMPLES has ", payload.size(), " bytes, its fields say ",
                                   labels_at + count * label_bytes));
@@ -140,11 +148,8 @@ absl::StatusOr<RecordBody> DecodeSamples(const RecordHeader& header, std::string
   SamplesRecord samples;
   samples.source = payload.substr(kSourceAt, source_bytes);
   samples.first_sequence = LoadLittleEndian<uint64_t>(payload, kFirstSequenceAt);
-  samples.rows = payload.substr(rows_at, row_bytes * count);
-  const std::string_view labels = payload.substr(labels_at);
-  samples.labels = label_bytes == 1   ? LoadLabels<uint8_t>(labels, count)
-                   : label_bytes == 2 ? LoadLabels<uint16_t>(labels, count)
-                                      : LoadLabels<uint32_t>(labels, count);
+  samples.rows = payload.substr(static_cast<size_t>(rows_at), static_cast<size_t>(rows_bytes));
+  samples.labels = LoadLabels(payload.substr(static_cast<size_t>(labels_at)), label_bytes);
   return samples;
 }
 

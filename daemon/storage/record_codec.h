@@ -40,9 +40,9 @@ struct RecordHeader {
   uint8_t version = 0;
 
   // With header and padding.
-  size_t record_bytes() const {
+  uint64_t record_bytes() const {
     return kRecordHeaderBytes +
-           (size_t{payload_bytes} + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
+           (uint64_t{payload_bytes} + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
   }
 };
 

@@ -28,7 +28,8 @@ absl::StatusOr<std::string_view> SegmentReader::View(uint64_t offset, uint64_t c
           text::StrCat(path_, ": shrank while it was read, at byte ", offset + window_.size()));
     }
   }
-  return std::string_view(window_).substr(offset - window_offset_, wanted);
+  return std::string_view(window_).substr(static_cast<size_t>(offset - window_offset_),
+                                          static_cast<size_t>(wanted));
 }
 
 absl::StatusOr<SegmentHeader> SegmentReader::ReadHeader() {

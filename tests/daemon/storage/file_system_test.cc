@@ -11,12 +11,12 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
 #include "daemon/storage/clock.h"
 #include "tests/support/fault_file_system.h"
+#include "tests/support/temporary_folder.h"
 
 namespace tally::storage {
 namespace {
@@ -24,26 +24,17 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string MakeTempDirectory() {
-  std::string path = std::filesystem::temp_directory_path() / "tally-storage-XXXXXX";
-  EXPECT_NE(mkdtemp(path.data()), nullptr);
-  return path;
-}
-
 enum class Kind { kKernel, kMemory };
 
 class FileSystemTest : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     if (GetParam() == Kind::kKernel) {
-      root_ = MakeTempDirectory();
+      root_ = folder_.path();
     } else {
       root_ = "/root";
       ASSERT_TRUE(memory_.CreateDirectory(root_).ok());
     }
-  }
-  void TearDown() override {
-    if (GetParam() == Kind::kKernel) std::filesystem::remove_all(root_);
   }
 
   FileSystem& fs() { return GetParam() == Kind::kKernel ? PosixFileSystem() : memory_; }
@@ -54,6 +45,7 @@ class FileSystemTest : public testing::TestWithParam<Kind> {
     ASSERT_TRUE((*file)->Append(bytes).ok());
   }
 
+  TemporaryFolder folder_;
   FaultFileSystem memory_;
   std::string root_;
 };
@@ -200,7 +192,8 @@ TEST(PosixFileSystemTest, AFailedSyncIsDataLossWhateverTheErrno) {
 }
 
 TEST(PosixFileSystemTest, AShortWriteIsContinuedAndItsErrorReported) {
-  const std::string directory = MakeTempDirectory();
+  const TemporaryFolder folder;
+  const std::string& directory = folder.path();
   rlimit before = {};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, SIG_IGN);
@@ -216,11 +209,11 @@ TEST(PosixFileSystemTest, AShortWriteIsContinuedAndItsErrorReported) {
   ASSERT_TRUE((*file)->Truncate(10).ok());
   ASSERT_TRUE((*file)->Append("y").ok());
   EXPECT_EQ(*PosixFileSystem().ReadFile(directory + "/a"), "xxxxxxxxxxy");
-  std::filesystem::remove_all(directory);
 }
 
 TEST(PosixFileSystemTest, FilesAreNotReadableByOthers) {
-  const std::string directory = MakeTempDirectory();
+  const TemporaryFolder folder;
+  const std::string& directory = folder.path();
   ASSERT_TRUE(PosixFileSystem().CreateExclusive(directory + "/a").ok());
   ASSERT_TRUE(PosixFileSystem().CreateDirectory(directory + "/d").ok());
   const auto others = std::filesystem::perms::others_all;
@@ -228,7 +221,6 @@ TEST(PosixFileSystemTest, FilesAreNotReadableByOthers) {
             std::filesystem::perms::none);
   EXPECT_EQ(std::filesystem::status(directory + "/d").permissions() & others,
             std::filesystem::perms::none);
-  std::filesystem::remove_all(directory);
 }
 
 TEST(SystemClockTest, SleepsAtLeastAsLongAsAskedAndNeverGoesBack) {

@@ -7,11 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/support/fault_file_system.h"
+#include "tests/support/temporary_folder.h"
 
 namespace tally::storage {
 namespace {
@@ -72,8 +72,8 @@ TEST(ModelDirectoryTest, EntriesThatAreNoModelsAreLeftAlone) {
 }
 
 TEST(ModelDirectoryTest, RemovalDoesNotFollowSymbolicLinks) {
-  std::string root = std::filesystem::temp_directory_path() / "tally-models-XXXXXX";
-  ASSERT_NE(mkdtemp(root.data()), nullptr);
+  const TemporaryFolder folder;
+  const std::string& root = folder.path();
   FileSystem& fs = PosixFileSystem();
   ASSERT_TRUE(OpenStateDirectory(fs, root + "/state").ok());
   ASSERT_TRUE(CreateModelDirectory(fs, root + "/state", "door", "checkpoint").ok());
@@ -83,7 +83,6 @@ TEST(ModelDirectoryTest, RemovalDoesNotFollowSymbolicLinks) {
   ASSERT_TRUE(RemoveModelDirectory(fs, root + "/state", "door").ok());
   EXPECT_THAT(*fs.ListDirectory(root + "/state/models"), IsEmpty());
   EXPECT_EQ(*fs.ReadFile(root + "/precious/data"), "keep");
-  std::filesystem::remove_all(root);
 }
 
 // Runs `script` on a state directory that holds the model "attic", crashing at every call in turn,
