@@ -1,8 +1,8 @@
 // One model: journal -> trainer -> snapshot.
 //
-// Callers append packets of samples; the committer thread makes them durable; the trainer thread learns
-// them in journal order and publishes immutable snapshots that inference reads. The state is a pure
-// function of the spec and the journal prefix (design: promises P2, P3, P5).
+// Callers append packets of samples; the committer thread makes them durable; the trainer thread
+// learns them in journal order and publishes immutable snapshots that inference reads. The state is
+// a pure function of the spec and the journal prefix (design: promises P2, P3, P5).
 
 #ifndef TALLY_DAEMON_HOSTING_MODEL_HOST_H_
 #define TALLY_DAEMON_HOSTING_MODEL_HOST_H_
@@ -28,15 +28,16 @@ std::string_view ModelStateName(ModelState state);  // "READY", ...
 
 struct HostOptions {
   storage::JournalOptions journal;
-  uint64_t commit_interval_ms = 0;       // lengthens the wait between two syncs
-  uint64_t queue_bytes_max = 8u << 20;   // rows appended but not yet trained, kept in memory
+  uint64_t commit_interval_ms = 0;      // lengthens the wait between two syncs
+  uint64_t queue_bytes_max = 8u << 20;  // rows appended but not yet trained, kept in memory
   uint64_t digest_interval_steps = 1000;
   uint64_t publish_interval_steps = 64;  // a snapshot at least so often while training ...
   uint64_t publish_interval_ms = 100;    // ... and at most so long after a step
-  uint64_t checkpoint_replay_ms = 10000;  // checkpoint when replaying what follows would take so long ...
+  uint64_t checkpoint_replay_ms =
+      10000;  // checkpoint when replaying what follows would take so long ...
   uint64_t checkpoint_interval_ms = 60000;  // ... but not more often than this (flash wear)
   uint32_t keep_generations = 3;
-  bool retain_all = false;               // keep all journal segments
+  bool retain_all = false;  // keep all journal segments
   uint32_t sources_max = 1024;
 };
 
@@ -98,22 +99,24 @@ struct AppendResult {
   uint64_t position = 0;  // of the last row accepted, or the present end of the journal
 };
 
-// Woken after accepted, durable or trained positions, or the state, have moved. Called from the host's threads
-// without its locks; must return quickly and not call AddListener or RemoveListener.
+// Woken after accepted, durable or trained positions, or the state, have moved. Called from the
+// host's threads without its locks; must return quickly and not call AddListener or RemoveListener.
 class ProgressListener {
  public:
   virtual ~ProgressListener() = default;
   virtual void OnProgress() = 0;
 };
 
-// Deadlines are absolute Clock::MonotonicNs() values; past them a waiting call returns DEADLINE_EXCEEDED.
-// State x call -> status code is the table in proto/README.md: CREATING, REPLAYING and DRAINING answer
-// UNAVAILABLE, FAILED answers FAILED_PRECONDITION (DATA_LOSS if damage is the cause), CALIBRATING answers
-// FAILED_PRECONDITION "calibrating k/N" to Flush and has no snapshot.
+// Deadlines are absolute Clock::MonotonicNs() values; past them a waiting call returns
+// DEADLINE_EXCEEDED. State x call -> status code is the table in proto/README.md: CREATING,
+// REPLAYING and DRAINING answer UNAVAILABLE, FAILED answers FAILED_PRECONDITION (DATA_LOSS if
+// damage is the cause), CALIBRATING answers FAILED_PRECONDITION "calibrating k/N" to Flush and has
+// no snapshot.
 class ModelHost {
  public:
-  // Begins recovery on the trainer thread and returns at once, in state REPLAYING. All damage is reported by
-  // status(), as state FAILED; only a lock that cannot be taken is an error here. `fs` and `clock` outlive it.
+  // Begins recovery on the trainer thread and returns at once, in state REPLAYING. All damage is
+  // reported by status(), as state FAILED; only a lock that cannot be taken is an error here. `fs`
+  // and `clock` outlive it.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Open(storage::FileSystem& fs,
                                                          storage::Clock& clock,
                                                          const std::string& state_dir,
@@ -128,14 +131,15 @@ class ModelHost {
   virtual HostStatus status() const = 0;
 
   // Keeps the new rows of a validated packet (row lengths and labels fit the spec) in the journal.
-  // Never waits for the disk's sync or the trainer. Errors: OUT_OF_RANGE with the expected sequence;
-  // RESOURCE_EXHAUSTED when the training queue, the journal or the source table is full or the disk has
-  // no space; states as above. On error `packet` is as before, so that the caller may try again.
+  // Never waits for the disk's sync or the trainer. Errors: OUT_OF_RANGE with the expected
+  // sequence; RESOURCE_EXHAUSTED when the training queue, the journal or the source table is full
+  // or the disk has no space; states as above. On error `packet` is as before, so that the caller
+  // may try again.
   virtual absl::StatusOr<AppendResult> Append(storage::SamplesRecord&& packet) = 0;
   // Whether a packet of so many bytes would find room in the training queue now.
   virtual bool HasRoom(uint64_t bytes) const = 0;
-  // Asks the committer to make everything appended durable. Packets nobody asks for are synced with the next
-  // group, at the latest after one second.
+  // Asks the committer to make everything appended durable. Packets nobody asks for are synced with
+  // the next group, at the latest after one second.
   virtual void RequestSync() = 0;
 
   virtual SourceProgress source(const std::string& source) const = 0;
@@ -160,20 +164,24 @@ class ModelHost {
 
   virtual absl::StatusOr<CheckpointInfo> Checkpoint(int64_t deadline_ns) = 0;
   virtual absl::StatusOr<std::vector<CheckpointInfo>> ListCheckpoints() = 0;
-  virtual absl::StatusOr<std::string> ReadCheckpoint(uint64_t position) = 0;  // NOT_FOUND if not kept
+  virtual absl::StatusOr<std::string> ReadCheckpoint(
+      uint64_t position) = 0;  // NOT_FOUND if not kept
   virtual absl::StatusOr<CheckpointInfo> Rollback(uint64_t position, int64_t deadline_ns) = 0;
 
-  // Null while there is none (CREATING, CALIBRATING, REPLAYING, or FAILED without a verified generation).
+  // Null while there is none (CREATING, CALIBRATING, REPLAYING, or FAILED without a verified
+  // generation).
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
 
   virtual void AddListener(ProgressListener* listener) = 0;
   // After it returns, the listener is not called any more.
   virtual void RemoveListener(ProgressListener* listener) = 0;
 
-  // Refuses new packets, finishes the mini-batches that are complete, syncs, and checkpoints. Never flushes.
+  // Refuses new packets, finishes the mini-batches that are complete, syncs, and checkpoints. Never
+  // flushes.
   virtual absl::Status Drain(int64_t deadline_ns) = 0;
 
-  // Counts trainer progress for the watchdog: rises with every step, and is idle() when nothing is waiting.
+  // Counts trainer progress for the watchdog: rises with every step, and is idle() when nothing is
+  // waiting.
   virtual uint64_t heartbeat() const = 0;
   virtual bool idle() const = 0;
 };

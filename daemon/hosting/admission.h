@@ -1,0 +1,37 @@
+// Whether one more model fits into the daemon's limits.
+
+#ifndef TALLY_DAEMON_HOSTING_ADMISSION_H_
+#define TALLY_DAEMON_HOSTING_ADMISSION_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "core/learner/model_spec.h"
+
+namespace tally::hosting {
+
+struct AdmissionLimits {
+  uint32_t models_max = 0;
+  uint64_t parameters_max = 0;
+  uint64_t memory_bytes_max = 0;
+};
+
+// What the models there are already take.
+struct AdmittedLoad {
+  uint32_t models = 0;
+  uint64_t parameters = 0;
+  uint64_t memory_bytes = 0;
+
+  void Add(const ModelSpec& spec);
+};
+
+// Memory of a model at work: the learner, and the samples that wait for calibration.
+uint64_t ModelBytes(const ModelSpec& spec);
+
+// RESOURCE_EXHAUSTED names the limit, what it is, what is taken and what was asked for. `spec` is
+// valid.
+absl::Status Admit(const AdmissionLimits& limits, const AdmittedLoad& load, const ModelSpec& spec);
+
+}  // namespace tally::hosting
+
+#endif  // TALLY_DAEMON_HOSTING_ADMISSION_H_

@@ -1,0 +1,79 @@
+// Cuts the stream of packets into mini-batches by count alone.
+
+#ifndef TALLY_DAEMON_HOSTING_MINI_BATCH_ASSEMBLER_H_
+#define TALLY_DAEMON_HOSTING_MINI_BATCH_ASSEMBLER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/learner/learner.h"
+#include "daemon/hosting/source_table.h"
+#include "daemon/storage/record.h"
+
+namespace tally::hosting {
+
+// Rows wait here in journal order, in the records they came in; they are copied only when a
+// mini-batch crosses the border of two packets. Control records wait in their places between them,
+// because the audit chain is carried over every position once all rows before it are trained.
+class MiniBatchAssembler {
+ public:
+  // `chain_head`: of the audit chain before the first record added.
+  MiniBatchAssembler(size_t row_bytes, std::string chain_head)
+      : row_bytes_(row_bytes), chain_head_(std::move(chain_head)) {}
+
+  // Appends the rows of a packet, leaving out the first `skip`.
+  void AddSamples(storage::Record record, size_t skip);
+  // Appends a record without rows.
+  void AddControl(storage::Record record);
+
+  size_t pending_rows() const { return pending_rows_; }
+  uint64_t first_position() const;  // of the next row; pending_rows() > 0
+
+  struct View {
+    RowBatch rows;
+    std::span<const uint32_t> labels;
+  };
+  // The next `count` rows, 1 to pending_rows(), contiguous. Valid until the next call of any
+  // method.
+  View Front(size_t count);
+
+  // Drops the next `count` rows and appends to `reached` what each packet's source has reached.
+  void Pop(size_t count, std::vector<SourceSequence>& reached);
+
+  // Drops everything; the audit chain passes over it.
+  void Clear();
+  // Frees what Front() needed to join packets; worth calling after an unusually large view.
+  void ReleaseScratch();
+
+  // Of the audit chain, over everything before the next row.
+  const std::string& chain_head() const { return chain_head_; }
+
+ private:
+  struct Piece {
+    storage::Record record;
+    size_t next = 0;  // row of the packet
+
+    const storage::SamplesRecord* packet() const {
+      return std::get_if<storage::SamplesRecord>(&record.body);
+    }
+    size_t left() const { return packet() == nullptr ? 0 : packet()->labels.size() - next; }
+  };
+  void DropPassed();
+
+  const size_t row_bytes_;
+  std::string chain_head_;
+  std::deque<Piece> pieces_;  // while there are rows, the first piece has some
+  size_t pending_rows_ = 0;
+  std::string joined_rows_;
+  std::vector<uint32_t> joined_labels_;
+};
+
+}  // namespace tally::hosting
+
+#endif  // TALLY_DAEMON_HOSTING_MINI_BATCH_ASSEMBLER_H_

@@ -1,0 +1,81 @@
+// What the trainer thread has to do: journalled records in order, and commands between two steps.
+
+#ifndef TALLY_DAEMON_HOSTING_TRAINER_INBOX_H_
+#define TALLY_DAEMON_HOSTING_TRAINER_INBOX_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "daemon/hosting/model_host.h"
+#include "daemon/hosting/waiting.h"
+#include "daemon/platform/mutex.h"
+#include "daemon/storage/clock.h"
+#include "daemon/storage/record.h"
+
+namespace tally::hosting {
+
+using FlushAnswer = Answer<ModelHost::FlushResult>;
+
+// Thread-safe. One taker: the trainer thread.
+class TrainerInbox {
+ public:
+  struct Entry {
+    storage::Record record;
+    std::shared_ptr<FlushAnswer> flush;  // who waits for this flush; null otherwise
+  };
+  struct Command {
+    bool after_records = false;  // not before every record pushed is trained as far as it can be
+    std::function<void()> run;
+    std::function<void(const absl::Status&)> refuse;  // called instead of `run` when the host stops
+  };
+
+  TrainerInbox(storage::Clock& clock, uint64_t bytes_max) : clock_(clock), bytes_max_(bytes_max) {}
+
+  // Whether a packet of `bytes` fits. A packet larger than the whole queue fits into an empty one.
+  bool HasRoom(uint64_t bytes) const;
+  void Push(Entry entry);
+  void Post(Command command);
+  // Makes Wait return although there is nothing to take.
+  void Poke();
+  // Refuses all commands, now and later, with `why`; the taker finds stopped() true.
+  void Stop(const absl::Status& why);
+
+  bool stopped() const;
+  // Nothing is waiting and the taker has said that it does nothing.
+  bool idle() const;
+
+  // The taker's side.
+  std::optional<Command> TakeCommand(bool records_done);
+  std::optional<Entry> TakeEntry();
+  // Says that the taker does nothing. True if that is news and nothing has come in meanwhile.
+  bool MarkIdle();
+  // Until there is something to take, a Poke or Stop, or the deadline.
+  void Wait(int64_t deadline_ns);
+
+ private:
+  bool Takeable() const TALLY_REQUIRES(mutex_);
+
+  storage::Clock& clock_;
+  const uint64_t bytes_max_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::deque<Entry> entries_ TALLY_GUARDED_BY(mutex_);
+  std::deque<Command> commands_ TALLY_GUARDED_BY(mutex_);
+  uint64_t bytes_ TALLY_GUARDED_BY(mutex_) = 0;
+  bool busy_ TALLY_GUARDED_BY(mutex_) = true;  // recovery comes first
+  bool poked_ TALLY_GUARDED_BY(mutex_) = false;
+  absl::Status stopped_ TALLY_GUARDED_BY(mutex_);
+};
+
+// Memory that a packet's rows and labels take in the queue.
+constexpr uint64_t PacketBytes(size_t row_bytes, size_t labels) {
+  return row_bytes + labels * sizeof(uint32_t);
+}
+
+}  // namespace tally::hosting
+
+#endif  // TALLY_DAEMON_HOSTING_TRAINER_INBOX_H_
