@@ -203,11 +203,36 @@ int64_t Total(const State& state, std::string_view counter) {
   return total;
 }
 
+// Direct feedback starts from zero; back-propagation from values in [-r, r] without 0, r the root
+// of 393204 / (inputs + units), which is also the range of the feedback matrices.
+void ExpectDocumentedStart(const ModelSpec& spec, const State& start) {
+  int64_t inputs = 1;
+  for (const uint32_t dimension : spec.input.shape) inputs *= dimension;
+  for (size_t l = 0; l < spec.layers.size(); ++l) {
+    const int64_t square = 393204 / (inputs + spec.layers[l].units);
+    for (const std::string array : {"weight", "bias", "feedback"}) {
+      const auto found = start.find("layer" + std::to_string(l + 1) + "." + array);
+      if (found == start.end()) continue;
+      for (const int64_t value : found->second) {
+        if (array != "feedback") {
+          ASSERT_LE(std::abs(value), spec.pocketnn.weight_limit) << found->first;
+        }
+        const bool zero =
+            array != "feedback" && spec.pocketnn.training == CreditAssignment::kDirectFeedback;
+        ASSERT_EQ(value == 0, zero) << found->first;
+        ASSERT_LE(value * value, square) << found->first;
+      }
+    }
+    inputs = spec.layers[l].units;
+  }
+}
+
 void TrainBoth(ModelSpec spec, uint64_t sample_seed, Outcome& outcome) {
   const std::unique_ptr<Learner> learner = MakeWithLargestLimit(spec);
   ASSERT_NE(learner, nullptr) << "no weight limit suits " << PrettySpec(spec);
   SCOPED_TRACE(PrettySpec(spec));
   const State before = StateOf(*learner);
+  ASSERT_NO_FATAL_FAILURE(ExpectDocumentedStart(spec, before));
   SlowNetwork oracle(spec, before);
   Samples samples(spec, sample_seed);
   if (learner->calibration_samples_wanted() > 0) {
