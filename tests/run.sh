@@ -60,8 +60,8 @@ suite() {
 }
 
 # The tests without gRPC: cheap to build with sanitizers, and where memory is touched by hand.
-quick_targets=(arithmetic_tests kernels_tests text_tests learner_tests pocketnn_tests checkpoint_tests
-  oracle_tests storage_tests hosting_tests crash_tests datasets_tests)
+quick_targets=(core_arithmetic_test core_kernels_test core_text_test core_learner_test core_pocketnn_test
+  core_checkpoint_test core_oracle_test daemon_storage_test daemon_hosting_test client_datasets_test crash_test)
 quick_pattern="^($(IFS='|'; echo "${quick_targets[*]}"))\\."
 
 mkdir -p build

@@ -27,7 +27,7 @@ const std::vector<std::string>& ClothingLabels() {
 }
 
 // What the networks of the PocketNN paper share: 28 x 28 grey pixels, pocket tanh throughout,
-// direct feedback, mini-batches of 20.
+// direct feedback, mini-batches of 20 unless the network says otherwise.
 ModelSpec PocketNnNetwork(std::string name, const std::vector<uint32_t>& units) {
   ModelSpec spec;
   spec.name = std::move(name);
@@ -42,19 +42,26 @@ ModelSpec PocketNnNetwork(std::string name, const std::vector<uint32_t>& units) 
   return spec;
 }
 
-// 24 passes over 60,000 samples.
+// Both schedules were chosen on 10,000 samples held out of the training set; README.md here has the
+// comparison. 12 passes over 60,000 samples, the rate cut to a quarter after 6 and after 9.
 ModelSpec MnistMlp() {
   ModelSpec spec = PocketNnNetwork("mnist-mlp", {100, 50, 10});
   spec.labels = DigitLabels();
+  spec.batch_size = 10;
+  spec.learning_rate = {{0, 700}, {36000, 2800}, {54000, 11200}};
   spec.schedule_steps = 72000;
+  spec.pocketnn.target = 24;
   spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
   return spec;
 }
 
+// 15 passes over 60,000 samples, the rate cut to a third after 8 and after 12.
 ModelSpec FashionMlp() {
   ModelSpec spec = PocketNnNetwork("fashion-mlp", {200, 100, 50, 10});
   spec.labels = ClothingLabels();
-  spec.schedule_steps = 72000;
+  spec.learning_rate = {{0, 1500}, {24000, 4500}, {36000, 13500}};
+  spec.schedule_steps = 45000;
+  spec.pocketnn.target = 32;
   spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
   return spec;
 }
