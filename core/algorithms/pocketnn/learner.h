@@ -39,7 +39,9 @@ namespace tally::pocketnn {
 
 // What a learner is built with besides its spec.
 struct LearnerOptions {
-  Collective* collective = nullptr;  // borrowed; null: this process alone
+  // Borrowed; null: this process alone. The rows of all ranks together are at most batch_size a
+  // step.
+  Collective* collective = nullptr;
   // Takes the wide kernels even where the 16-bit ones would do; tests compare both.
   bool always_wide = false;
   // The stream of the published program, borrowed; set exactly under the reference profile.
