@@ -8,8 +8,8 @@
 
 namespace tally {
 
-// TrainStep first accumulates integer sums over its rows, hands them to the Collective, then applies
-// the result. Integer sums are associative, so any number of ranks gives the same weights.
+// TrainStep first accumulates integer sums over its rows, hands them to the Collective, then
+// applies the result. Integer sums are associative, so any number of ranks gives the same weights.
 class Collective {
  public:
   virtual ~Collective() = default;

@@ -16,7 +16,8 @@
 
 namespace tally {
 
-// `rows` rows of spec.RowBytes() bytes each, elements little-endian, row-major, no padding. Borrowed.
+// `rows` rows of spec.RowBytes() bytes each, elements little-endian, row-major, no padding.
+// Borrowed.
 struct RowBatch {
   std::span<const std::byte> bytes;
   size_t rows = 0;
@@ -24,7 +25,7 @@ struct RowBatch {
 
 // What one mini-batch did. `predictions` is borrowed from the learner until its next call.
 struct StepReport {
-  int64_t loss = 0;     // sum over the rows, in the algorithm's integer unit
+  int64_t loss = 0;      // sum over the rows, in the algorithm's integer unit
   uint64_t correct = 0;  // rows whose prediction, taken before the update, was right
   std::span<const uint32_t> predictions;  // one a row, in order; what Predict would have said
 };
@@ -50,8 +51,8 @@ class StateVisitor {
 struct LayerCounters {
   // Outputs cut at an end of the activation's range; the 0 of a ReLU is not a cut.
   uint64_t saturated_activations = 0;
-  uint64_t clamped_weights = 0;        // weight or bias updates cut at +-weight_limit
-  uint64_t wide_steps = 0;             // mini-batches whose deltas needed the wide kernel
+  uint64_t clamped_weights = 0;  // weight or bias updates cut at +-weight_limit
+  uint64_t wide_steps = 0;       // mini-batches whose deltas needed the wide kernel
 };
 
 // An immutable copy of what prediction needs. Thread-safe.
@@ -59,8 +60,8 @@ class Predictor {
  public:
   virtual ~Predictor() = default;
 
-  // scores[r * classes + c], int32, saturated to its range; the class is the first maximum. Each row's
-  // scores depend on that row alone (promise P4). `scores` has rows.rows * classes elements.
+  // scores[r * classes + c], int32, saturated to its range; the class is the first maximum. Each
+  // row's scores depend on that row alone (promise P4). `scores` has rows.rows * classes elements.
   virtual void Predict(const RowBatch& rows, std::span<int32_t> scores) const = 0;
 
   // The loss of one row with these scores and this label, in the unit of StepReport::loss.
@@ -80,22 +81,22 @@ class Learner {
   // Rows the learner must see in Calibrate before it can train or predict; 0 when it needs none.
   virtual uint32_t calibration_samples_wanted() const = 0;
 
-  // Fixes the calibration constants from exactly calibration_samples_wanted() rows (the first ones in
-  // training order; they are trained afterwards like any others).
+  // Fixes the calibration constants from exactly calibration_samples_wanted() rows (the first ones
+  // in training order; they are trained afterwards like any others).
   virtual void Calibrate(const RowBatch& rows) = 0;
 
-  // One mini-batch of 1 to spec().batch_size rows; labels[i] < classes. A pure function of the state
-  // and its arguments. Never allocates after the first call.
+  // One mini-batch of 1 to spec().batch_size rows; labels[i] < classes. A pure function of the
+  // state and its arguments. Never allocates after the first call.
   virtual StepReport TrainStep(const RowBatch& rows, std::span<const uint32_t> labels) = 0;
 
   virtual std::unique_ptr<const Predictor> MakePredictor() const = 0;
 
-  // Walks every array that makes up the state, always the same ones in the same order. One walk serves
-  // checkpoint, restore (the visitor writes into `bytes`), digest and broadcast.
+  // Walks every array that makes up the state, always the same ones in the same order. One walk
+  // serves checkpoint, restore (the visitor writes into `bytes`), digest and broadcast.
   virtual void VisitState(StateVisitor& visitor) = 0;
 
-  // After a restore: OK if every value lies in its range, else DATA_LOSS naming array and value; rebuilds
-  // what is derived from the state.
+  // After a restore: OK if every value lies in its range, else DATA_LOSS naming array and value;
+  // rebuilds what is derived from the state.
   virtual absl::Status CheckRestoredState() = 0;
 
   // One a layer, first layer first.

@@ -1,5 +1,5 @@
-// absl::StrCat and absl::StrAppend that take std::string_view too: Debian builds Abseil with a string_view
-// class of its own, to which std::string converts and std::string_view does not.
+// absl::StrCat and absl::StrAppend that take std::string_view too: Debian builds Abseil with a
+// string_view class of its own, to which std::string converts and std::string_view does not.
 
 #ifndef TALLY_CORE_TEXT_STRINGS_H_
 #define TALLY_CORE_TEXT_STRINGS_H_

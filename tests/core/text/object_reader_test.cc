@@ -157,9 +157,8 @@ TEST(ObjectReaderTest, SizesTakeBytesOrBinaryUnits) {
     EXPECT_TRUE(read(text).ok()) << text;
     EXPECT_EQ(bytes, expected);
   }
-  for (const char* bad :
-       {"0", "64 KB", "64 kib", "4 MiB ", "4  MiB", "KiB", "-1", "99999999 TiB",
-        "18446744073709551615 KiB", "04 KiB", "1.5GiB", "2 PiB", "1048577 GiB"}) {
+  for (const char* bad : {"0", "64 KB", "64 kib", "4 MiB ", "4  MiB", "KiB", "-1", "99999999 TiB",
+                          "18446744073709551615 KiB", "04 KiB", "1.5GiB", "2 PiB", "1048577 GiB"}) {
     EXPECT_FALSE(read("'" + std::string(bad) + "'").ok()) << bad;
   }
   EXPECT_EQ(read("64 KB").message(),
