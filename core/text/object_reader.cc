@@ -338,7 +338,18 @@ bool ObjectReader::Has(std::string_view key) const {
 }
 
 void ObjectReader::Require(std::string_view key) {
-  if (!Has(key)) FailAt(value_, key, "missing; it has no default");
+  if (!ok() || Has(key)) return;
+  // Most often the key is there, misspelt.
+  std::vector<std::string> unknown;
+  for (const auto& [candidate, value] : std::get<Map>(value_.data)) {
+    if (std::find(known_.begin(), known_.end(), candidate) == known_.end()) {
+      unknown.push_back(candidate);
+    }
+  }
+  const std::string nearest = NearestName(key, unknown);
+  if (nearest.empty()) return FailAt(value_, key, "missing; it has no default");
+  FailAt(*Find(nearest), key,
+         StrCat("missing; it has no default; is \"", nearest, "\" a misspelling of it?"));
 }
 
 void ObjectReader::Fail(std::string_view key, std::string_view what) {
