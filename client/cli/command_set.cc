@@ -5,6 +5,7 @@
 
 #include "CLI/Error.hpp"
 #include "client/cli/exit_code.h"
+#include "core/text/object_reader.h"
 #include "core/text/strings.h"
 
 namespace tally::cli {
@@ -19,7 +20,7 @@ CommandSet::CommandSet(Output& output)
       context_{output, kDefaultServer},
       app_("Integer neural networks that keep learning: talk to tallyd, or train without it.",
            "tally") {
-  app_.require_subcommand(1);
+  app_.require_subcommand(0, 1);  // Parse says what is missing, and knows the names
   app_.fallthrough();
   app_.add_flag("--json", json_, "Print one JSON object as the last line of standard output");
   app_.add_option("--server", context_.server,
@@ -39,6 +40,14 @@ CLI::App& CommandSet::Add(const CommandInfo& info, Action action) {
   return *command;
 }
 
+std::vector<std::string> CommandSet::Names() const {
+  std::vector<std::string> names;
+  for (const CLI::App* const command : app_.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
 absl::Status CommandSet::Parse(std::vector<std::string> arguments, bool& help_shown) {
   // CLI11 reports by exceptions; they end here. It takes its arguments last first.
   std::reverse(arguments.begin(), arguments.end());
@@ -55,10 +64,25 @@ absl::Status CommandSet::Parse(std::vector<std::string> arguments, bool& help_sh
     output_.Line(version.what());
   } catch (const CLI::ParseError& error) {
     const std::vector<CLI::App*> chosen = app_.get_subcommands();
+    const std::vector<std::string> unread = app_.remaining();
+    if (chosen.empty() && !unread.empty() && !unread.front().starts_with('-')) {
+      return UnknownCommand(unread.front());
+    }
     const std::string where = chosen.empty() ? "tally" : "tally " + chosen.front()->get_name();
     return UsageError(text::StrCat(error.what(), "; see `", where, " --help`"));
   }
+  if (!help_shown && app_.get_subcommands().empty()) {
+    return UsageError("name a command; see `tally --help`");
+  }
   return absl::OkStatus();
+}
+
+absl::Status CommandSet::UnknownCommand(const std::string& name) const {
+  const std::string nearest = text::NearestName(name, Names());
+  return UsageError(
+      text::StrCat("there is no command \"", name, "\"; ",
+                   nearest.empty() ? "" : text::StrCat("did you mean \"", nearest, "\"? "),
+                   "see `tally --help`"));
 }
 
 int CommandSet::Run(std::vector<std::string> arguments) {

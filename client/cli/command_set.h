@@ -39,12 +39,16 @@ class CommandSet {
   // command line has been read.
   CLI::App& Add(const CommandInfo& info, Action action);
 
+  // Of the commands added so far.
+  std::vector<std::string> Names() const;
+
   // Reads the command line (without the program's name) and runs the chosen command. Returns the
   // exit code; errors have been printed. Called once.
   int Run(std::vector<std::string> arguments);
 
  private:
   absl::Status Parse(std::vector<std::string> arguments, bool& help_shown);
+  absl::Status UnknownCommand(const std::string& name) const;
 
   Output& output_;
   Context context_;

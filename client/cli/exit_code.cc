@@ -39,6 +39,8 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return ExitCode::kNoPermission;
+    case absl::StatusCode::kUnknown:  // errno values of their own kind, EIO above all
+      return ExitCode::kInputOutput;
     default:
       return ExitCode::kSoftware;
   }

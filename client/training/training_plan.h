@@ -26,9 +26,9 @@ struct TrainingPlan {
 };
 
 struct PlanOptions {
-  std::optional<uint32_t> epochs;        // absent: what is left of the spec's schedule
-  uint32_t first_epoch = 0;              // more than 0 continues an earlier run's order
-  std::optional<uint64_t> shuffle_seed;  // absent: the spec's seed
+  std::optional<uint32_t> epochs = std::nullopt;  // absent: what is left of the spec's schedule
+  uint32_t first_epoch = 0;                       // more than 0 continues an earlier run's order
+  std::optional<uint64_t> shuffle_seed = std::nullopt;  // absent: the spec's seed
 };
 
 // INVALID_ARGUMENT if no epoch is left.
