@@ -24,6 +24,8 @@ struct Layout {
   std::vector<const char*> test;
 };
 
+void PrintTo(const Layout& layout, std::ostream* out) { *out << layout.name; }
+
 class FindDatasetTest : public testing::TestWithParam<Layout> {};
 
 void ExpectPart(const std::optional<DatasetPart>& part, const Layout& layout,
@@ -140,6 +142,8 @@ struct RealData {
   uint32_t train;
   uint32_t test;
 };
+
+void PrintTo(const RealData& data, std::ostream* out) { *out << data.folder; }
 
 class RealDataTest : public testing::TestWithParam<RealData> {};
 

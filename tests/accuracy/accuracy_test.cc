@@ -1,0 +1,98 @@
+// Goal: the algorithm is PocketNN and nothing else, and the networks of the zoo are as good as the
+// paper says. Method: `tally fit` itself, in this process. The reference profile must repeat the
+// published program's run to the digit. Each network must have a golden digest after one epoch (any
+// change of any bit shows), and with TALLY_LONG=1 the paper's accuracy at the last epoch of its
+// documented schedule.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "tests/client/cli/run_tally.h"
+
+namespace tally::cli {
+namespace {
+
+// The folder of a data set, or "" if it is not there.
+std::string DataFolder(const std::string& name) {
+  const char* const root = std::getenv("TALLY_DATA_DIR");
+  if (root == nullptr) return "";
+  const std::string folder = std::string(root) + "/" + name;
+  return std::filesystem::is_directory(folder) ? folder : "";
+}
+
+std::string SkipReason(const std::string& name) {
+  return name + " is not in TALLY_DATA_DIR; set it to the folder that holds " + name + "/";
+}
+
+uint64_t NumberAfter(const std::string& json, const std::string& key) {
+  const size_t at = json.find("\"" + key + "\":");
+  return at == std::string::npos ? 0 : std::stoull(json.substr(at + key.size() + 3));
+}
+
+std::string DigestIn(const std::string& json) {
+  const size_t at = json.find("\"digest\":\"");
+  return at == std::string::npos ? "" : json.substr(at + 10, 64);
+}
+
+TEST(ReferenceProfileTest, RepeatsThePublishedRunToTheDigit) {
+  const std::string data = DataFolder("mnist");
+  if (data.empty()) GTEST_SKIP() << SkipReason("mnist");
+  const RunResult result = RunTally({"fit", "pocketnn/reference-mnist", "--data", data, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(
+      result.LastLine().find(
+          "\"epochs\":[{\"train_loss\":1070190,\"train_correct\":54667,\"test_correct\":9484},"
+          "{\"train_loss\":597476,\"train_correct\":57266,\"test_correct\":9584},"
+          "{\"train_loss\":489390,\"train_correct\":57843,\"test_correct\":9643}]"),
+      std::string::npos)
+      << result.LastLine();
+}
+
+struct ZooCase {
+  const char* name;
+  const char* network;
+  const char* data;
+  const char* digest_after_one_epoch;
+  uint64_t test_correct_at_least;  // of 10,000, at the last epoch of the schedule
+};
+
+void PrintTo(const ZooCase& zoo, std::ostream* out) { *out << zoo.network; }
+
+class ZooTest : public testing::TestWithParam<ZooCase> {};
+
+TEST_P(ZooTest, HasItsGoldenDigestAfterOneEpoch) {
+  const std::string data = DataFolder(GetParam().data);
+  if (data.empty()) GTEST_SKIP() << SkipReason(GetParam().data);
+  const RunResult result =
+      RunTally({"fit", GetParam().network, "--data", data, "--epochs", "1", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(DigestIn(result.LastLine()), GetParam().digest_after_one_epoch) << result.LastLine();
+}
+
+TEST_P(ZooTest, ReachesThePapersAccuracyAtTheLastEpochOfItsSchedule) {
+  const std::string data = DataFolder(GetParam().data);
+  if (data.empty()) GTEST_SKIP() << SkipReason(GetParam().data);
+  if (std::getenv("TALLY_LONG") == nullptr) GTEST_SKIP() << "takes minutes; set TALLY_LONG=1";
+  const RunResult result = RunTally({"fit", GetParam().network, "--data", data, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(NumberAfter(result.LastLine(), "test_total"), 10000u);
+  EXPECT_GE(NumberAfter(result.LastLine(), "test_correct"), GetParam().test_correct_at_least)
+      << result.LastLine();
+  std::cout << result.LastLine() << "\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Networks, ZooTest,
+    testing::Values(ZooCase{"MnistMlp", "pocketnn/mnist-mlp", "mnist",
+                            "c1829ffc203591eb91ae047958e2b2195c9414a46dd8f9091a7220e9125ff697",
+                            9698},
+                    ZooCase{"FashionMlp", "pocketnn/fashion-mlp", "fashion-mnist",
+                            "0bd6e462ecfe68b681b71711ee0d44379ec337bbd6366b2243323796879e6db5",
+                            8770}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace tally::cli
