@@ -77,14 +77,15 @@ class DirectoryRegistry final : public Registry {
   std::map<std::string, uint64_t> heartbeats_ TALLY_GUARDED_BY(mutex_);  // of MadeProgress
 };
 
-// Makes the state directory if it is missing, so that it stays. An existing one's parent may be out
-// of bounds.
+// Makes the state directory if it is missing, so that it stays. An existing one may come from a process that was
+// killed before its sync, so its name is synced each time; but its parent may be out of bounds (systemd).
 absl::Status MakeStateDirectory(storage::FileSystem& fs, const std::string& path) {
-  if (!absl::IsNotFound(fs.IsDirectory(path).status())) return absl::OkStatus();
   TALLY_RETURN_IF_ERROR(fs.CreateDirectory(path));
   const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return fs.SyncDirectory(".");
-  return fs.SyncDirectory(slash == 0 ? "/" : path.substr(0, slash));
+  std::string parent = ".";
+  if (slash != std::string::npos) parent = slash == 0 ? "/" : path.substr(0, slash);
+  const absl::Status synced = fs.SyncDirectory(parent);
+  return absl::IsPermissionDenied(synced) ? absl::OkStatus() : synced;
 }
 
 absl::Status DirectoryRegistry::OpenAll() {
