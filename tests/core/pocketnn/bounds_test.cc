@@ -16,10 +16,8 @@ namespace {
 using testing::HasSubstr;
 
 TEST(BoundsTest, MnistNetworkHasTheBoundsComputedByHand) {
-  ModelSpec spec = *ZooSpec("pocketnn/mnist-mlp");
-  spec.pocketnn.update_rounding = UpdateRounding::kTowardZero;
-  spec.preprocessing = {};
-  spec.batch_size = 20;
+  // The published settings: raw pixels, target 15, mini-batches of 20, plain truncation.
+  const ModelSpec spec = *ZooSpec("pocketnn/reference-mnist");
   const pocketnn::NetworkBounds bounds = pocketnn::WorstCase(spec);
   ASSERT_EQ(bounds.layers.size(), 3u);
   EXPECT_EQ(bounds.layers[0].input, 255u);
