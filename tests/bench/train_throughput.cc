@@ -2,7 +2,9 @@
 // Method: one pass over an IDX training set in the order of epoch 0, mini-batches gathered
 // beforehand, on one thread; wall time and, for busy machines, the thread's own CPU time.
 //
-//   train_throughput IMAGES LABELS [NETWORK]      NETWORK defaults to pocketnn/mnist-mlp
+//   train_throughput IMAGES LABELS [NETWORK [ROWS]]
+//
+// NETWORK defaults to pocketnn/mnist-mlp, ROWS (of a mini-batch) to what the network has;
 //   prints {"samples_per_second":..,"cpu_samples_per_second":..,"predictions_per_cpu_second":..}
 
 #include <zlib.h>
@@ -71,14 +73,17 @@ Samples ReadShuffled(const char* images, const char* labels) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3 || argc > 4) {
-    std::fprintf(stderr, "usage: train_throughput IMAGES LABELS [NETWORK]\n");
+  if (argc < 3 || argc > 5) {
+    std::fprintf(stderr, "usage: train_throughput IMAGES LABELS [NETWORK [ROWS]]\n");
     return 64;
   }
-  const auto spec = tally::ZooSpec(argc == 4 ? argv[3] : "pocketnn/mnist-mlp");
+  auto spec = tally::ZooSpec(argc >= 4 ? argv[3] : "pocketnn/mnist-mlp");
   if (!spec.ok()) {
     std::fprintf(stderr, "train_throughput: %s\n", spec.status().ToString().c_str());
     return 64;
+  }
+  if (argc == 5) {
+    spec->batch_size = static_cast<uint32_t>(std::atoi(argv[4]));
   }
   auto learner = tally::MakeLearner(*spec);
   if (!learner.ok()) {
