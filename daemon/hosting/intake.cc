@@ -7,6 +7,7 @@
 #include "core/arithmetic/check.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
+#include "daemon/hosting/queue_full.h"
 #include "daemon/hosting/training_lane.h"
 
 namespace tally::hosting {
@@ -59,9 +60,9 @@ absl::StatusOr<AppendResult> Intake::AppendLocked(storage::SamplesRecord&& packe
     return result;
   }
   if (!host_.inbox.HasRoom(PacketBytes(packet.rows.size(), packet.labels.size()))) {
-    return absl::ResourceExhaustedError(
-        text::StrCat("model \"", host_.name, "\": the training queue of ",
-                     host_.options.queue_bytes_max, " bytes is full; send again in a moment"));
+    return QueueFullError(text::StrCat("model \"", host_.name, "\": the training queue of ",
+                                       host_.options.queue_bytes_max,
+                                       " bytes is full; send again in a moment"));
   }
   storage::RecordBody body = kept == 0 ? std::move(packet) : WithoutFront(packet, kept);
   if (const absl::Status written = Write(body); !written.ok()) {
