@@ -45,6 +45,7 @@ void VisitLimits(ConfigVisitor& visitor, Limits& limits) {
   Count32(visitor, "sources", {1, 65536}, limits.sources, Reload::kLive);
   visitor.Count("parameters", {1, uint64_t{1} << 32}, limits.parameters, Reload::kLive);
   visitor.Size("journal", {16 * kMiB, 1024 * kGiB}, limits.journal_bytes, Reload::kNeedsRestart);
+  visitor.Size("memory", {1 * kMiB, 1024 * kGiB}, limits.memory_bytes, Reload::kNeedsRestart);
 }
 
 void VisitTraining(ConfigVisitor& visitor, Training& training) {

@@ -39,6 +39,7 @@ struct Limits {
   uint32_t sources = 1024;
   uint64_t parameters = 64u << 20;
   uint64_t journal_bytes = 1u << 30;
+  uint64_t memory_bytes = uint64_t{4} << 30;  // of all learners
 };
 
 struct Training {

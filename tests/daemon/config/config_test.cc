@@ -74,7 +74,7 @@ log: {level: debug}
 durability: buffered
 commit_interval: 50 ms
 limits: {message: 1 MiB, rows: 100, window: 64 KiB, streams: 2, connections: 3, models: 4,
-         sources: 5, parameters: 1000000, journal: 64 MiB}
+         sources: 5, parameters: 1000000, journal: 64 MiB, memory: 1 GiB}
 training: {digest_interval_steps: 10, publish_interval_steps: 20, publish_interval: 30 ms,
            queue: 16 MiB}
 checkpoint: {replay: 2 s, interval: 1 min, keep: 7, retain: all}
@@ -92,6 +92,7 @@ drain: {delay: 0, timeout: 5s}
   EXPECT_EQ(config.limits.message_bytes, 1u << 20);
   EXPECT_EQ(config.limits.window_bytes, 64u << 10);
   EXPECT_EQ(config.limits.journal_bytes, 64u << 20);
+  EXPECT_EQ(config.limits.memory_bytes, 1u << 30);
   EXPECT_EQ(config.training.publish_interval_ms, 30u);
   EXPECT_EQ(config.training.queue_bytes, 16u << 20);
   EXPECT_EQ(config.checkpoint.replay_ms, 2000u);

@@ -1,0 +1,594 @@
+// Goal: what clients see on the wire: answers, error details, health, reflection, streams, limits.
+// Method: a real server with real stubs over a socket pair; the models behind it are fakes.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "core/learner/model_spec_reader.h"
+#include "daemon/rpc/conversion.h"
+#include "tests/daemon/rpc/test_server.h"
+
+namespace tally::rpc {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ServerTest : public ::testing::Test {
+ protected:
+  ServerTest() : host_(server_.registry.Add(FakeSpec("digits"))) {}
+
+  grpc::Status Train(const v1::Samples& samples, v1::TrainResponse& response,
+                     const std::string& model = "digits") {
+    Context context;
+    v1::TrainRequest request;
+    request.set_model(model);
+    request.set_source("camera");
+    *request.mutable_samples() = samples;
+    return server_.training->Train(&context, request, &response);
+  }
+  // 1 SERVING, 2 NOT_SERVING, -1 unknown: the raw bytes of grpc.health.v1.
+  int Health(const std::string& service) {
+    Context context;
+    std::string request(1, '\x0a');
+    request.push_back(static_cast<char>(service.size()));
+    request += service;
+    const std::string answer = Call("/grpc.health.v1.Health/Check", request, status_);
+    if (!status_.ok()) return -1;
+    return answer.size() < 2 ? 0 : answer[1];
+  }
+  std::string Call(const std::string& method, const std::string& request, grpc::Status& status) {
+    Context context;
+    grpc::GenericStub stub(server_.channel);
+    grpc::CompletionQueue queue;
+    const grpc::Slice slice(request);
+    const grpc::ByteBuffer sent(&slice, 1);
+    grpc::ByteBuffer received;
+    const auto call = stub.PrepareUnaryCall(&context, method, sent, &queue);
+    call->StartCall();
+    call->Finish(&received, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    std::vector<grpc::Slice> slices;
+    if (status.ok()) received.Dump(&slices);
+    std::string bytes;
+    for (const grpc::Slice& part : slices) bytes.append(part.begin(), part.end());
+    return bytes;
+  }
+
+  TestServer server_;
+  std::shared_ptr<FakeHost> host_;
+  grpc::Status status_;
+};
+
+TEST_F(ServerTest, TrainAnswersWhatWasKept) {
+  v1::TrainResponse response;
+  ASSERT_TRUE(Train(MakeSamples(1, 4), response).ok());
+  EXPECT_EQ(response.accepted(), 4u);
+  EXPECT_EQ(response.skipped(), 0u);
+  EXPECT_EQ(response.progress().durable_through(), 4u);
+  EXPECT_EQ(response.progress().next_sequence(), 5u);
+  ASSERT_TRUE(Train(MakeSamples(3, 4), response).ok());
+  EXPECT_EQ(response.accepted(), 2u);
+  EXPECT_EQ(response.skipped(), 2u);
+}
+
+TEST_F(ServerTest, AnUnknownModelIsNotFoundWithItsName) {
+  v1::TrainResponse response;
+  const grpc::Status status = Train(MakeSamples(1, 1), response, "letters");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(ReasonOf(status), "MODEL_NOT_FOUND");
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  ASSERT_NE(info, nullptr);
+  EXPECT_EQ(info->domain(), "tally");
+  const auto resource = DetailOf<google::rpc::ResourceInfo>(status);
+  ASSERT_NE(resource, nullptr);
+  EXPECT_EQ(resource->resource_type(), "model");
+  EXPECT_EQ(resource->resource_name(), "letters");
+}
+
+TEST_F(ServerTest, ABadFieldIsNamedByItsPath) {
+  v1::Samples samples = MakeSamples(1, 2);
+  samples.set_labels(1, 7);
+  v1::TrainResponse response;
+  const grpc::Status status = Train(samples, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(status), "LABEL_OUT_OF_RANGE");
+  const auto bad = DetailOf<google::rpc::BadRequest>(status);
+  ASSERT_NE(bad, nullptr);
+  ASSERT_EQ(bad->field_violations_size(), 1);
+  EXPECT_EQ(bad->field_violations(0).field(), "samples.labels[1]");
+  EXPECT_EQ(bad->field_violations(0).reason(), "LABEL_OUT_OF_RANGE");
+  EXPECT_THAT(bad->field_violations(0).description(), HasSubstr("7; expected a class below 3"));
+  EXPECT_EQ(DetailOf<google::rpc::RetryInfo>(status), nullptr);
+}
+
+TEST_F(ServerTest, ASequenceGapTellsProgramsTheNextSequence) {
+  v1::TrainResponse response;
+  ASSERT_TRUE(Train(MakeSamples(1, 2), response).ok());
+  const grpc::Status status = Train(MakeSamples(9, 1), response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  ASSERT_NE(info, nullptr);
+  EXPECT_EQ(info->reason(), "SEQUENCE_GAP");
+  EXPECT_EQ(info->metadata().at("next_sequence"), "3");
+  EXPECT_EQ(info->metadata().at("first_sequence"), "9");
+}
+
+TEST_F(ServerTest, AFullTrainingQueueSaysWhenToComeBack) {
+  host_->SetRoom(false);
+  v1::TrainResponse response;
+  const grpc::Status status = Train(MakeSamples(1, 1), response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(status), "TRAINING_QUEUE_FULL");
+  const auto retry = DetailOf<google::rpc::RetryInfo>(status);
+  ASSERT_NE(retry, nullptr);
+  EXPECT_EQ(retry->retry_delay().seconds(), 0);
+  EXPECT_EQ(retry->retry_delay().nanos(), 100000000);
+}
+
+TEST_F(ServerTest, ACallWaitingForTheDiskEndsAtItsDeadline) {
+  host_->SetDurableAtOnce(false);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  v1::TrainRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  *request.mutable_samples() = MakeSamples(1, 1);
+  v1::TrainResponse response;
+  EXPECT_EQ(server_.training->Train(&context, request, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(ServerTest, AStreamIsAcknowledgedAndEndsWell) {
+  Context context;
+  const auto stream = server_.training->TrainStream(&context);
+  v1::TrainStreamRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  for (uint64_t i = 0; i < 100; ++i) {
+    *request.mutable_samples() = MakeSamples(1 + 2 * i, 2);
+    ASSERT_TRUE(stream->Write(request));
+  }
+  stream->WritesDone();
+  v1::TrainStreamResponse response;
+  uint64_t durable = 0;
+  while (stream->Read(&response)) {
+    EXPECT_GE(response.progress().durable_through(), durable);
+    durable = response.progress().durable_through();
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(durable, 200u);
+  EXPECT_EQ(host_->packets().size(), 100u);
+}
+
+TEST_F(ServerTest, ABadPacketInAStreamIsNamedOnTheWire) {
+  Context context;
+  const auto stream = server_.training->TrainStream(&context);
+  v1::TrainStreamRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  *request.mutable_samples() = MakeSamples(1, 2);
+  ASSERT_TRUE(stream->Write(request));
+  request.mutable_samples()->set_first_sequence(3);
+  request.mutable_samples()->set_rows("short");
+  stream->Write(request);
+  v1::TrainStreamResponse response;
+  uint64_t durable = 0;
+  while (stream->Read(&response)) durable = response.progress().durable_through();
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(durable, 2u);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("samples from sequence 3"));
+  EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(status)->metadata().at("first_sequence"), "3");
+}
+
+TEST_F(ServerTest, StreamsBeyondTheLimitAreTurnedAwayUntilOneEnds) {
+  server_.limits.streams = 1;
+  v1::TrainStreamResponse response;
+  {
+    Context context;
+    const auto first = server_.training->TrainStream(&context);
+    v1::TrainStreamRequest request;
+    request.set_model("digits");
+    request.set_source("camera");
+    first->Write(request);
+    ASSERT_TRUE(first->Read(&response));
+    Context second_context;
+    const auto second = server_.training->TrainStream(&second_context);
+    EXPECT_FALSE(second->Read(&response));
+    const grpc::Status status = second->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(ReasonOf(status), "TOO_MANY_STREAMS");
+    EXPECT_NE(DetailOf<google::rpc::RetryInfo>(status), nullptr);
+    first->WritesDone();
+    while (first->Read(&response)) {
+    }
+    EXPECT_TRUE(first->Finish().ok());
+  }
+  Context context;
+  const auto third = server_.training->TrainStream(&context);
+  v1::TrainStreamRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  third->Write(request);
+  third->WritesDone();
+  while (third->Read(&response)) {
+  }
+  EXPECT_TRUE(third->Finish().ok());
+}
+
+TEST_F(ServerTest, ADrainEndsStreamsAfterTheirAcknowledgements) {
+  host_->SetDurableAtOnce(false);
+  Context context;
+  const auto stream = server_.training->TrainStream(&context);
+  v1::TrainStreamRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  *request.mutable_samples() = MakeSamples(1, 2);
+  stream->Write(request);
+  v1::TrainStreamResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  server_.server->BeginDrain();
+  host_->MakeDurable();
+  while (stream->Read(&response)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(response.progress().durable_through(), 2u);
+}
+
+TEST_F(ServerTest, AClientThatGoesAwayLeavesNoListenerBehind) {
+  host_->SetDurableAtOnce(false);
+  {
+    Context context;
+    const auto stream = server_.training->TrainStream(&context);
+    v1::TrainStreamRequest request;
+    request.set_model("digits");
+    request.set_source("camera");
+    *request.mutable_samples() = MakeSamples(1, 2);
+    stream->Write(request);
+    v1::TrainStreamResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_EQ(host_->listeners(), 1u);
+    context.TryCancel();
+    while (stream->Read(&response)) {
+    }
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  while (host_->listeners() != 0) std::this_thread::yield();
+}
+
+TEST_F(ServerTest, EvaluateCountsPerClass) {
+  Context context;
+  v1::EvaluateResponse response;
+  const auto writer = server_.training->Evaluate(&context, &response);
+  v1::EvaluateRequest request;
+  request.set_model("digits");
+  request.set_rows(std::string(6, '\1') + std::string(6, '\2'));
+  request.add_labels(1);
+  request.add_labels(1);
+  writer->Write(request);
+  request.clear_model();
+  writer->Write(request);
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  EXPECT_EQ(response.total(), 4u);
+  EXPECT_EQ(response.correct(), 2u);
+  EXPECT_EQ(response.classes(1).total(), 4u);
+  EXPECT_EQ(response.classes(1).correct(), 2u);
+  EXPECT_EQ(response.classes(2).predicted(), 2u);
+  EXPECT_EQ(response.loss(), 2 * (6 + 1));  // the fake's loss is the score of the label
+  EXPECT_EQ(response.model_version(), "40");
+}
+
+TEST_F(ServerTest, EvaluateWaitsForItsPositionWithinTheDeadline) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  v1::EvaluateResponse response;
+  const auto writer = server_.training->Evaluate(&context, &response);
+  v1::EvaluateRequest request;
+  request.set_model("digits");
+  request.set_min_position(41);
+  request.set_rows(std::string(6, '\1'));
+  request.add_labels(1);
+  writer->Write(request);
+  writer->WritesDone();
+  EXPECT_EQ(writer->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(ServerTest, CreateReadsTheSpecStrictly) {
+  v1::CreateRequest request;
+  SpecToProto(FakeSpec("fresh"), *request.mutable_spec());
+  request.mutable_spec()->mutable_layers(0)->set_units(70000);
+  v1::CreateResponse response;
+  Context context;
+  const grpc::Status status = server_.models->Create(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  const auto bad = DetailOf<google::rpc::BadRequest>(status);
+  ASSERT_NE(bad, nullptr);
+  EXPECT_EQ(bad->field_violations(0).field(), "spec.layers[0].units");
+  EXPECT_THAT(status.error_message(), AllOf(HasSubstr("70000"), HasSubstr("65536")));
+}
+
+TEST_F(ServerTest, CreateMakesAModelFromASpecOrTheZooAndNamesIt) {
+  v1::CreateRequest request;
+  SpecToProto(FakeSpec("fresh"), *request.mutable_spec());
+  request.set_name("renamed");
+  v1::CreateResponse response;
+  {
+    Context context;
+    ASSERT_TRUE(server_.models->Create(&context, request, &response).ok());
+    EXPECT_EQ(response.model().spec().name(), "renamed");
+    EXPECT_EQ(response.model().state(), v1::MODEL_STATE_READY);
+    EXPECT_EQ(response.model().parameters(), 21u);
+    EXPECT_GT(response.model().memory_bytes(), 0u);
+  }
+  {
+    Context context;
+    const grpc::Status status = server_.models->Create(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+    EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(status)->resource_name(), "renamed");
+  }
+  {
+    Context context;
+    request.set_zoo("pocketnn/mnist-mlpp");
+    const grpc::Status status = server_.models->Create(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+    EXPECT_EQ(ReasonOf(status), "ZOO_MODEL_NOT_FOUND");
+  }
+  {
+    Context context;
+    request.set_zoo("pocketnn/mnist-mlp");
+    request.set_name("zoo");
+    ASSERT_TRUE(server_.models->Create(&context, request, &response).ok());
+    EXPECT_EQ(response.model().spec().classes(), 10u);
+  }
+  {
+    Context context;
+    request.clear_zoo();
+    EXPECT_EQ(server_.models->Create(&context, request, &response).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+}
+
+TEST_F(ServerTest, ASpecSurvivesTheWayToTheWireAndBack) {
+  ModelSpec spec = FakeSpec("full", ElementType::kInt16);
+  spec.preprocessing = {PreprocessingKind::kConstants, PreprocessingScope::kElement, 40,
+                        {-5, 4, 3, 2, 1, 0},           {1, 2, 3, 4, 5, 65535},       0};
+  spec.seed = UINT64_MAX;
+  spec.batch_size = 64;
+  spec.learning_rate = {{0, 1000}, {uint64_t{1} << 35, 2000}};
+  spec.schedule_steps = uint64_t{1} << 40;
+  spec.pocketnn.training = CreditAssignment::kBackPropagation;
+  spec.pocketnn.update_rounding = UpdateRounding::kStochastic;
+  v1::ModelSpec wire;
+  SpecToProto(spec, wire);
+  const auto back = SpecFromProto(wire);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(PrettySpec(*back), PrettySpec(spec));
+}
+
+TEST_F(ServerTest, ModelsAreListedShownAndDeleted) {
+  server_.registry.Add(FakeSpec("ants"));
+  v1::ListResponse list;
+  Context list_context;
+  ASSERT_TRUE(server_.models->List(&list_context, {}, &list).ok());
+  ASSERT_EQ(list.models_size(), 2);
+  EXPECT_EQ(list.models(0).spec().name(), "ants");
+  v1::DeleteRequest request;
+  request.set_name("ants");
+  v1::DeleteResponse response;
+  Context delete_context;
+  ASSERT_TRUE(server_.models->Delete(&delete_context, request, &response).ok());
+  Context again;
+  EXPECT_EQ(server_.models->Delete(&again, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, AnExportComesInChunksOfAtMostOneMebibyte) {
+  Context context;
+  v1::ExportRequest request;
+  request.set_name("digits");
+  const auto reader = server_.models->Export(&context, request);
+  v1::ExportResponse response;
+  std::vector<size_t> chunks;
+  size_t infos = 0;
+  while (reader->Read(&response)) {
+    chunks.push_back(response.chunk().size());
+    if (response.has_checkpoint()) ++infos;
+  }
+  ASSERT_TRUE(reader->Finish().ok());
+  EXPECT_THAT(chunks, ElementsAre(1u << 20, 1u << 20, 3'000'000u - (2u << 20)));
+  EXPECT_EQ(infos, 1u);
+}
+
+TEST_F(ServerTest, AnExportOfAPositionThatIsNotKeptIsNotFound) {
+  Context context;
+  v1::ExportRequest request;
+  request.set_name("digits");
+  request.set_position(21);
+  const auto reader = server_.models->Export(&context, request);
+  v1::ExportResponse response;
+  EXPECT_FALSE(reader->Read(&response));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(ReasonOf(status), "CHECKPOINT_NOT_FOUND");
+  EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(status)->resource_name(), "digits/21");
+}
+
+TEST_F(ServerTest, AnImportIsTheConcatenationOfItsChunks) {
+  const auto import = [this](const std::vector<std::string>& chunks, v1::ImportResponse& response) {
+    Context context;
+    const auto writer = server_.models->Import(&context, &response);
+    v1::ImportRequest request;
+    request.set_name("copy");
+    for (const std::string& chunk : chunks) {
+      request.set_chunk(chunk);
+      writer->Write(request);
+      request.clear_name();
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  };
+  v1::ImportResponse response;
+  ASSERT_TRUE(import({"a", "b", "cdef"}, response).ok());
+  EXPECT_EQ(response.model().spec().labels(0), "abc");
+  const grpc::Status damaged = import({"damaged"}, response);
+  EXPECT_EQ(damaged.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(ReasonOf(damaged), "CHECKPOINT_DAMAGED");
+  const grpc::Status foreign = import({"foreign"}, response);
+  EXPECT_EQ(foreign.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(foreign), "NO_CHECKPOINT");
+  EXPECT_EQ(import({}, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  server_.limits.parameters = 0;
+  const grpc::Status large =
+      import(std::vector<std::string>(20, std::string(1 << 20, 'x')), response);
+  EXPECT_EQ(large.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(large), "FILE_TOO_LARGE");
+}
+
+TEST_F(ServerTest, OneImportAtATime) {
+  v1::ImportResponse response;
+  Context first_context;
+  const auto first = server_.models->Import(&first_context, &response);
+  v1::ImportRequest request;
+  request.set_name("copy");
+  request.set_chunk("abc");
+  first->Write(request);
+  // The first one is known to be under way once a second one is refused.
+  grpc::Status status;
+  do {
+    Context context;
+    v1::ImportResponse ignored;
+    const auto second = server_.models->Import(&context, &ignored);
+    second->WritesDone();
+    status = second->Finish();
+  } while (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(status), "TOO_MANY_IMPORTS");
+  first->WritesDone();
+  EXPECT_TRUE(first->Finish().ok());
+}
+
+TEST_F(ServerTest, TheServerIntroducesItself) {
+  inference::ServerMetadataResponse metadata;
+  Context context;
+  ASSERT_TRUE(server_.inference->ServerMetadata(&context, {}, &metadata).ok());
+  EXPECT_EQ(metadata.name(), "tally");
+  EXPECT_EQ(metadata.version(), "1.2.3");
+  EXPECT_THAT(metadata.extensions(), ElementsAre("tally.v1.Training", "tally.v1.Models"));
+  inference::ServerLiveResponse live;
+  Context live_context;
+  ASSERT_TRUE(server_.inference->ServerLive(&live_context, {}, &live).ok());
+  EXPECT_TRUE(live.live());
+}
+
+TEST_F(ServerTest, TheServerIsReadyWhenNoModelIsBeingRecovered) {
+  const auto ready = [this] {
+    inference::ServerReadyResponse response;
+    Context context;
+    EXPECT_TRUE(server_.inference->ServerReady(&context, {}, &response).ok());
+    return response.ready();
+  };
+  EXPECT_TRUE(ready());
+  host_->SetState(hosting::ModelState::kReplaying);
+  EXPECT_FALSE(ready());
+  host_->SetState(hosting::ModelState::kFailed);
+  EXPECT_TRUE(ready());
+  server_.server->BeginDrain();
+  EXPECT_FALSE(ready());
+}
+
+TEST_F(ServerTest, TheMetadataListsKeptAndCurrentVersions) {
+  inference::ModelMetadataRequest request;
+  request.set_name("digits");
+  inference::ModelMetadataResponse response;
+  Context context;
+  ASSERT_TRUE(server_.inference->ModelMetadata(&context, request, &response).ok());
+  EXPECT_THAT(response.versions(), ElementsAre("20", "40"));
+  EXPECT_EQ(response.platform(), "tally_safetensors");
+  EXPECT_EQ(response.properties().at("classes"), "3");
+  request.set_version("20");
+  Context old_context;
+  EXPECT_EQ(server_.inference->ModelMetadata(&old_context, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, AnInferenceErrorCarriesItsField) {
+  inference::ModelInferRequest request = MakeInferRequest("digits");
+  request.mutable_inputs(0)->set_datatype("FP32");
+  inference::ModelInferResponse response;
+  Context context;
+  const grpc::Status status = server_.inference->ModelInfer(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(status), "FLOATING_POINT_TENSOR");
+  EXPECT_EQ(DetailOf<google::rpc::BadRequest>(status)->field_violations(0).field(),
+            "inputs[0].datatype");
+}
+
+TEST_F(ServerTest, OurMessageLimitExplainsItselfAndTheTransportLimitStandsBehindIt) {
+  inference::ModelInferRequest request = MakeInferRequest("digits");
+  request.set_raw_input_contents(0, std::string(5 << 20, 'x'));
+  inference::ModelInferResponse response;
+  {
+    Context context;
+    const grpc::Status status = server_.inference->ModelInfer(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(ReasonOf(status), "MESSAGE_TOO_LARGE");
+  }
+  request.set_raw_input_contents(0, std::string(9 << 20, 'x'));
+  Context context;
+  EXPECT_EQ(server_.inference->ModelInfer(&context, request, &response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(ServerTest, HealthFollowsRecoveryModelsAndDrain) {
+  EXPECT_EQ(Health(""), 2);
+  server_.health.SetServing(true);
+  for (const char* service :
+       {"", "tally.v1.Training", "tally.v1.Models", "inference.GRPCInferenceService"}) {
+    EXPECT_EQ(Health(service), 1) << service;
+  }
+  EXPECT_EQ(Health("tally.model/digits"), -1);
+  EXPECT_EQ(status_.error_code(), grpc::StatusCode::NOT_FOUND);
+  server_.health.SetModel("digits", true);
+  EXPECT_EQ(Health("tally.model/digits"), 1);
+  server_.health.SetModel("digits", false);  // deleted: gRPC cannot forget the name
+  EXPECT_EQ(Health("tally.model/digits"), 2);
+  server_.health.RefuseModel("letters");
+  server_.health.SetModel("letters", true);
+  EXPECT_EQ(Health("tally.model/letters"), 2);
+  server_.health.SetModel("digits", true);
+  server_.health.Drain();
+  EXPECT_EQ(Health(""), 2);
+  EXPECT_EQ(Health("tally.model/digits"), 2);
+}
+
+// The method exists (and ends without an answer) exactly when reflection is on.
+TEST(ReflectionTest, IsThereWhenAskedForAndOnlyThen) {
+  for (const bool on : {true, false, true}) {
+    TestServer server({.version = "1", .reflection = on});
+    Context context;
+    grpc::GenericStub stub(server.channel);
+    grpc::CompletionQueue queue;
+    const auto call = stub.PrepareCall(
+        &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    call->StartCall(nullptr);
+    queue.Next(&tag, &ok);
+    call->WritesDone(nullptr);
+    queue.Next(&tag, &ok);
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    queue.Next(&tag, &ok);
+    EXPECT_EQ(status.error_code(), on ? grpc::StatusCode::OK : grpc::StatusCode::UNIMPLEMENTED);
+  }
+}
+
+}  // namespace
+}  // namespace tally::rpc
