@@ -7,3 +7,12 @@ root=$(cd "$here/../.." && pwd)
 cd "$root"
 /usr/bin/python3 "$here/check_sources.py" --self-test
 /usr/bin/python3 "$here/check_sources.py" "$root"
+# The example configurations, with the program if it is built.
+for program in "$root"/build/{dev,release}/bin/tallyd; do
+  [ -x "$program" ] || continue
+  for example in "$root"/deploy/examples/*.yaml; do
+    "$program" --check-config --config "$example" >/dev/null
+    echo "checked $(basename "$example")"
+  done
+  break
+done
