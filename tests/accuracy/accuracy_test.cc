@@ -89,9 +89,11 @@ INSTANTIATE_TEST_SUITE_P(
     Networks, ZooTest,
     testing::Values(ZooCase{"MnistMlp", "pocketnn/mnist-mlp", "mnist",
                             "4bdc2f14ca6be86d9ac55c1d8515b394c8344b327899ef276e7eef5b421f0c7a",
+                            "7dc82a5827202d9061d13e1341d61e9a6dc5a510a5e738e1406b06aad0d20a13",
                             9698},
                     ZooCase{"FashionMlp", "pocketnn/fashion-mlp", "fashion-mnist",
                             "1d8948e7885ebe13f251d2cf56f82ed168c7272b16e1434f1458fee87c9f580f",
+                            "c3ca6d277d1a41899c08eeab372bc2f4c5d41de996abfd5f584ed4c3236a303f",
                             8770}),
     [](const auto& info) { return info.param.name; });
 
