@@ -60,12 +60,19 @@ class Catalog {
   void Refuse(const std::string& model, std::string why);
   void Forget(const std::string& model);  // after Delete
 
+  // The end is announced: everything is served still, but the server is not ready any more.
+  void AnnounceStop() { stopping_.store(true); }
+  bool stopping() const { return stopping_.load(); }
   // While draining every new call is UNAVAILABLE.
-  void BeginDrain() { draining_.store(true); }
+  void BeginDrain() {
+    stopping_.store(true);
+    draining_.store(true);
+  }
   bool draining() const { return draining_.load(); }
 
  private:
   hosting::Registry& registry_;
+  std::atomic<bool> stopping_{false};
   std::atomic<bool> draining_{false};
   mutable Mutex mutex_;
   std::map<std::string, std::string> refused_ TALLY_GUARDED_BY(mutex_);

@@ -27,7 +27,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
                                                         const inference::ServerReadyRequest*,
                                                         inference::ServerReadyResponse* response) {
-  bool ready = !environment_.catalog->draining();
+  bool ready = !environment_.catalog->stopping();
   for (const auto& host : environment_.catalog->registry().List()) {
     const hosting::ModelState state = host->status().state;
     if (state == hosting::ModelState::kCreating || state == hosting::ModelState::kReplaying) {

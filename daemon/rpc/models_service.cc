@@ -78,7 +78,10 @@ class ModelsService::ExportCall : public grpc::ServerWriteReactor<v1::ExportResp
  public:
   ExportCall(const ServiceEnvironment& environment, grpc::CallbackServerContext* context,
              const v1::ExportRequest* request)
-      : environment_(environment), context_(context), request_(*request) {
+      : environment_(environment),
+        open_(environment.open_calls),
+        context_(context),
+        request_(*request) {
     const bool taken = environment_.pool->TryRun([this] {
       absl::Status status = CheckStillWanted(*context_);
       if (status.ok()) status = Load();
@@ -129,6 +132,7 @@ class ModelsService::ExportCall : public grpc::ServerWriteReactor<v1::ExportResp
   }
 
   const ServiceEnvironment& environment_;
+  const OpenCall open_;
   grpc::CallbackServerContext* const context_;
   const v1::ExportRequest request_;
   v1::ExportResponse response_;
@@ -142,7 +146,10 @@ class ModelsService::ImportCall : public grpc::ServerReadReactor<v1::ImportReque
  public:
   ImportCall(ModelsService& service, grpc::CallbackServerContext* context,
              v1::ImportResponse* response)
-      : service_(service), context_(context), response_(response) {
+      : service_(service),
+        open_(service.environment_.open_calls),
+        context_(context),
+        response_(response) {
     owner_ = !service_.importing_.exchange(true);
     if (service_.environment_.catalog->draining()) {
       End(DrainingError());
@@ -221,6 +228,7 @@ class ModelsService::ImportCall : public grpc::ServerReadReactor<v1::ImportReque
   }
 
   ModelsService& service_;
+  const OpenCall open_;
   grpc::CallbackServerContext* const context_;
   v1::ImportResponse* const response_;
   v1::ImportRequest request_;

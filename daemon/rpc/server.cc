@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <atomic>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ constexpr int kStreamsPerConnection = 256;
 // A board on Wi-Fi pings every 60 s; anything faster than 30 s is abuse.
 constexpr int kKeepalivePermitMs = 30000;
 constexpr int kThreadsMax = 32;
+constexpr uint64_t kDrainPollMs = 5;
+// For answers that are on their way when the last call that may last has ended.
+constexpr uint64_t kLastAnswersMs = 100;
 
 // gRPC's reflection library, once linked, adds itself to every server of the process.
 class WithoutReflection : public grpc::ServerBuilderOption {
@@ -64,6 +68,7 @@ struct Server::Impl {
                     &clock,
                     &pool,
                     &lane,
+                    &open_calls,
                     options.buffered_by_default ? v1::DURABILITY_BUFFERED : v1::DURABILITY_DURABLE,
                     options.version},
         training(environment),
@@ -72,6 +77,7 @@ struct Server::Impl {
 
   Catalog& catalog;
   Health& health;
+  std::atomic<uint64_t> open_calls{0};
   WorkPool pool;
   WorkPool lane;
   const ServiceEnvironment environment;
@@ -123,7 +129,12 @@ void Server::BeginDrain() {
 }
 
 void Server::Shutdown(uint64_t timeout_ms) {
-  impl_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_ms));
+  // Not left to gRPC alone: it would wait for idle connections too, whose clients may be asleep.
+  storage::Clock& clock = *impl_->environment.clock;
+  const int64_t end_ns = clock.MonotonicNs() + static_cast<int64_t>(timeout_ms) * 1'000'000;
+  while (impl_->open_calls.load() > 0 && clock.MonotonicNs() < end_ns) clock.SleepMs(kDrainPollMs);
+  const auto last_answers = std::chrono::milliseconds(timeout_ms == 0 ? 0 : kLastAnswersMs);
+  impl_->server->Shutdown(std::chrono::system_clock::now() + last_answers);
 }
 
 }  // namespace tally::rpc

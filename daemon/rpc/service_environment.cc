@@ -1,6 +1,7 @@
 #include "daemon/rpc/service_environment.h"
 
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "daemon/rpc/status_details.h"
@@ -45,7 +46,8 @@ grpc::ServerUnaryReactor* RunOnPool(const ServiceEnvironment& environment,
                                     grpc::CallbackServerContext* context,
                                     std::function<absl::Status()> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const bool taken = environment.pool->TryRun([context, reactor, work = std::move(work)] {
+  auto open = std::make_shared<OpenCall>(environment.open_calls);
+  const bool taken = environment.pool->TryRun([context, reactor, open, work = std::move(work)] {
     absl::Status status = CheckStillWanted(*context);
     if (status.ok()) status = work();
     reactor->Finish(ToGrpcStatus(status));

@@ -6,6 +6,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,12 +20,25 @@
 
 namespace tally::rpc {
 
+// Calls that may last: what a shutdown waits for. Counted while the object lives.
+class OpenCall {
+ public:
+  explicit OpenCall(std::atomic<uint64_t>* count) : count_(count) { count_->fetch_add(1); }
+  ~OpenCall() { count_->fetch_sub(1); }
+  OpenCall(const OpenCall&) = delete;
+  OpenCall& operator=(const OpenCall&) = delete;
+
+ private:
+  std::atomic<uint64_t>* const count_;
+};
+
 struct ServiceEnvironment {
   Catalog* catalog = nullptr;
   LiveLimits* limits = nullptr;
   storage::Clock* clock = nullptr;
   WorkPool* pool = nullptr;  // for calls that wait
   WorkPool* lane = nullptr;  // one thread, for acknowledgements
+  std::atomic<uint64_t>* open_calls = nullptr;
   v1::Durability default_durability = v1::DURABILITY_DURABLE;
   std::string version;
 };

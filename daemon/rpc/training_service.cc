@@ -54,7 +54,8 @@ class TrainingService::StreamCall
       public TrainTransport {
  public:
   explicit StreamCall(TrainingService& service)
-      : sessions_(*service.sessions_),
+      : open_(service.environment_.open_calls),
+        sessions_(*service.sessions_),
         session_(std::make_shared<TrainSession>(TrainSession::Kind::kStream,
                                                 service.session_environment_, this)) {
     const uint32_t streams_max = service.environment_.limits->streams.load();
@@ -98,6 +99,7 @@ class TrainingService::StreamCall
   }
 
  private:
+  const OpenCall open_;
   Sessions& sessions_;
   const std::shared_ptr<TrainSession> session_;
   v1::TrainStreamRequest request_;
@@ -108,7 +110,8 @@ class TrainingService::StreamCall
 class TrainingService::UnaryCall : public grpc::ServerUnaryReactor, public TrainTransport {
  public:
   UnaryCall(TrainingService& service, const v1::TrainRequest& request, v1::TrainResponse& response)
-      : sessions_(*service.sessions_),
+      : open_(service.environment_.open_calls),
+        sessions_(*service.sessions_),
         session_(std::make_shared<TrainSession>(TrainSession::Kind::kUnary,
                                                 service.session_environment_, this)),
         rows_(static_cast<uint32_t>(request.samples().labels_size())),
@@ -150,6 +153,7 @@ class TrainingService::UnaryCall : public grpc::ServerUnaryReactor, public Train
   }
 
  private:
+  const OpenCall open_;
   Sessions& sessions_;
   const std::shared_ptr<TrainSession> session_;
   const uint32_t rows_;
@@ -161,7 +165,10 @@ class TrainingService::EvaluateCall : public grpc::ServerReadReactor<v1::Evaluat
  public:
   EvaluateCall(const ServiceEnvironment& environment, grpc::CallbackServerContext* context,
                v1::EvaluateResponse* response)
-      : environment_(environment), context_(context), response_(response) {
+      : environment_(environment),
+        open_(environment.open_calls),
+        context_(context),
+        response_(response) {
     StartRead(&request_);
   }
 
@@ -244,6 +251,7 @@ class TrainingService::EvaluateCall : public grpc::ServerReadReactor<v1::Evaluat
   }
 
   const ServiceEnvironment& environment_;
+  const OpenCall open_;
   grpc::CallbackServerContext* const context_;
   v1::EvaluateResponse* const response_;
   v1::EvaluateRequest request_;

@@ -1,0 +1,192 @@
+#include "daemon/daemon.h"
+
+#include <sysexits.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "core/text/status_macros.h"
+#include "core/text/strings.h"
+#include "daemon/config/address.h"
+#include "daemon/configured_models.h"
+#include "daemon/platform/log.h"
+#include "daemon/platform/notify.h"
+#include "daemon/storage/clock.h"
+#include "daemon/storage/file_system.h"
+
+namespace tally {
+namespace {
+
+using platform::Log;
+using platform::LogLevel;
+
+// A start that waits for recovery asks systemd for so much longer, once a second.
+constexpr uint64_t kRecoveryExtensionMs = 30000;
+
+hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config) {
+  hosting::RegistryOptions options;
+  options.state_dir = config.state_dir;
+  options.models_max = config.limits.models;
+  options.parameters_max = config.limits.parameters;
+  options.memory_bytes_max = config.limits.memory_bytes;
+  options.host.journal.journal_bytes_max = config.limits.journal_bytes;
+  options.host.commit_interval_ms = config.commit_interval_ms;
+  options.host.queue_bytes_max = config.training.queue_bytes;
+  options.host.digest_interval_steps = config.training.digest_interval_steps;
+  options.host.publish_interval_steps = config.training.publish_interval_steps;
+  options.host.publish_interval_ms = config.training.publish_interval_ms;
+  options.host.checkpoint_replay_ms = config.checkpoint.replay_ms;
+  options.host.checkpoint_interval_ms = config.checkpoint.interval_ms;
+  options.host.keep_generations = config.checkpoint.keep;
+  options.host.retain_all = config.checkpoint.retain == config::Retain::kAll;
+  options.host.sources_max = config.limits.sources;
+  return options;
+}
+
+[[noreturn]] void DieOfDisk(const absl::Status& status) {
+  Log(LogLevel::kError, "the disk failed; a restart recovers from what is really on it",
+      {{"error", std::string(status.message())}});
+  std::_Exit(EX_IOERR);
+}
+
+}  // namespace
+
+Daemon::Daemon(config::Flags flags, config::Config config)
+    : flags_(std::move(flags)), config_(std::move(config)) {}
+
+absl::Status Daemon::OpenModels() {
+  TALLY_ASSIGN_OR_RETURN(
+      registry_,
+      hosting::Registry::Open(
+          storage::PosixFileSystem(), storage::SystemClock(), RegistryOptionsFrom(config_),
+          [this](const std::string& model, bool serving) { health_.SetModel(model, serving); },
+          DieOfDisk));
+  catalog_ = std::make_unique<rpc::Catalog>(*registry_);
+  ApplyLiveSettings();
+  CreateMissingModels(config_.models, *registry_);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartServer() {
+  rpc::ServerOptions options;
+  options.version = config::Version();
+  options.reflection = config_.reflection;
+  options.buffered_by_default = config_.durability == config::Durability::kBuffered;
+  TALLY_ASSIGN_OR_RETURN(
+      server_, rpc::Server::Start(*catalog_, limits_, health_, storage::SystemClock(), options));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenListeners() {
+  const config::Listen& listen = config_.listen;
+  TALLY_ASSIGN_OR_RETURN(listeners_, platform::Listener::FromSystemd(listen.insecure));
+  if (!listeners_.empty()) return absl::OkStatus();
+  if (!listen.unix_path.empty()) {
+    TALLY_ASSIGN_OR_RETURN(platform::Listener listener,
+                           platform::Listener::Unix(listen.unix_path, UnixMode(listen)));
+    listeners_.push_back(std::move(listener));
+  }
+  if (!listen.tcp.empty()) {
+    TALLY_ASSIGN_OR_RETURN(const auto address, config::ParseTcpAddress(listen.tcp));
+    TALLY_ASSIGN_OR_RETURN(platform::Listener listener,
+                           platform::Listener::Tcp(address.host, address.port));
+    listeners_.push_back(std::move(listener));
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::Run() {
+  MainLoop::Handlers handlers;
+  handlers.connection = [this](int fd, int listener) { server_->HandleConnection(fd, listener); };
+  handlers.stopping = [this] { AnnounceStop(); };
+  handlers.reload = [this] { Reload(); };
+  handlers.made_progress = [this] { return registry_->MadeProgress(); };
+  loop_ = std::make_unique<MainLoop>(std::move(handlers), config_.limits.connections,
+                                     config_.drain.delay_ms);
+  AcceptConnections();
+  std::thread recovery([this] { FinishRecovery(); });
+  loop_->Run();
+  recovery.join();
+}
+
+void Daemon::AcceptConnections() {
+  for (const platform::Listener& listener : listeners_) {
+    loop_->Accept(listener);
+    Log(LogLevel::kInfo, "listening", {{"address", listener.address()}});
+  }
+}
+
+void Daemon::FinishRecovery() {
+  registry_->WaitRecovered([](std::string_view progress) {
+    platform::NotifyExtendTimeout(kRecoveryExtensionMs);
+    platform::NotifyStatus(progress);
+  });
+  RefuseDifferingModels(config_.models, *catalog_, health_);
+  loop_->Post([this] { BecomeReady(); });
+}
+
+void Daemon::BecomeReady() {
+  recovered_ = true;
+  health_.SetServing(true);
+  loop_->StartWatchdog(platform::WatchdogIntervalMs());
+  platform::NotifyReady("serving");
+  Log(LogLevel::kInfo, "ready",
+      {{"models", text::StrCat(registry_->List().size())},
+       {"version", std::string(config::Version())}});
+}
+
+void Daemon::AnnounceStop() {
+  Log(LogLevel::kInfo, "stopping");
+  health_.Drain();
+  catalog_->AnnounceStop();
+  platform::NotifyStopping("draining");
+  platform::NotifyExtendTimeout(config_.drain.delay_ms + config_.drain.timeout_ms);
+  // What is being replayed is on disk as it was; there is nothing to save.
+  if (!recovered_) std::_Exit(EX_OK);
+}
+
+// A bad file or an unchangeable key never stops a running daemon.
+void Daemon::Reload() {
+  platform::NotifyReloading();
+  const auto wanted = config::LoadEffectiveConfig(flags_);
+  if (!wanted.ok()) {
+    Log(LogLevel::kError, "cannot reload", {{"error", std::string(wanted.status().message())}});
+  } else {
+    const config::ConfigChanges changes = config::CompareConfigs(config_, wanted->config);
+    for (const std::string& key : changes.need_restart) {
+      Log(LogLevel::kWarning, "changed key needs restart", {{"key", key}});
+    }
+    for (const std::string& key : changes.live) Log(LogLevel::kInfo, "reloaded", {{"key", key}});
+    config_.log_level = wanted->config.log_level;
+    const config::Limits before = std::exchange(config_.limits, wanted->config.limits);
+    config_.limits.journal_bytes = before.journal_bytes;
+    config_.limits.memory_bytes = before.memory_bytes;
+    ApplyLiveSettings();
+    loop_->SetConnectionsMax(config_.limits.connections);
+  }
+  platform::NotifyReady("serving");
+}
+
+void Daemon::ApplyLiveSettings() {
+  const config::Limits& limits = config_.limits;
+  platform::SetLogLevel(static_cast<LogLevel>(config_.log_level));
+  limits_.message_bytes = limits.message_bytes;
+  limits_.rows = limits.rows;
+  limits_.window_bytes = limits.window_bytes;
+  limits_.streams = limits.streams;
+  limits_.parameters = limits.parameters;
+  registry_->UpdateLimits(limits.models, limits.parameters, limits.sources);
+}
+
+absl::Status Daemon::Drain() {
+  const uint64_t timeout_ms = config_.drain.timeout_ms;
+  const int64_t deadline_ns =
+      storage::SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_ms) * 1'000'000;
+  server_->BeginDrain();
+  server_->Shutdown(timeout_ms / 2);
+  return registry_->DrainAll(deadline_ns);
+}
+
+}  // namespace tally
