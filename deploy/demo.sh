@@ -69,7 +69,8 @@ text() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" | head -n 1; }
 accuracy() {  # "9484 10000" -> 94.84 %
   echo "$1 $2" | awk '{ p = int($1 * 10000 / $2); printf "%d.%02d %%", p / 100, p % 100 }'
 }
-evaluate() { remote evaluate digits --data "$data" --json | tail -n 1; }
+evaluate() { remote evaluate digits --data "$data" --json 2>/dev/null | tail -n 1; }
+digest() { remote digest digits --json 2>/dev/null | tail -n 1; }
 train() { remote train digits --data "$data" --epochs "$epochs" --source demo --json "$@"; }
 
 echo
@@ -81,7 +82,7 @@ trainer=$!
 rising=()
 while kill -0 "$trainer" 2>/dev/null; do
   sleep 1
-  if result=$(evaluate 2>/dev/null); then
+  if result=$(evaluate); then
     correct=$(number test_correct <<<"$result") total=$(number test_total <<<"$result")
     echo "   test accuracy while it learns: $(accuracy "$correct" "$total")"
     rising+=("$correct")
@@ -91,7 +92,7 @@ wait "$trainer" || { cat "$work/train.out" "$work/train.err" >&2; exit 1; }
 result=$(evaluate)
 test_correct=$(number test_correct <<<"$result") test_total=$(number test_total <<<"$result")
 speed=$(tail -n 1 "$work/train.out" | number samples_per_second)
-expected=$(remote digest digits --json | tail -n 1 | text digest)
+expected=$(digest | text digest)
 echo "   final test accuracy: $(accuracy "$test_correct" "$test_total"), $speed samples/s, digest ${expected:0:16}..."
 stop
 
@@ -103,7 +104,7 @@ train >"$work/train2.out" 2>"$work/train2.err" &
 trainer=$!
 trained=0
 for _ in $(seq 3000); do
-  trained=$(remote digest digits --json 2>/dev/null | tail -n 1 | number step)
+  trained=$(digest | number step)
   [ "${trained:-0}" -gt 700 ] && break
   kill -0 "$trainer" 2>/dev/null || break
   sleep 0.02
@@ -113,10 +114,10 @@ kill -9 "$daemon"
 wait "$daemon" 2>/dev/null || true
 echo "   SIGKILL after $trained mini-batches; the client keeps what was not acknowledged and waits"
 start interrupted
-recovered=$(remote digest digits --json | tail -n 1 | number step)
+recovered=$(digest | number step)
 echo "   restarted: recovered and going on at mini-batch $recovered"
 wait "$trainer" || { cat "$work/train2.out" "$work/train2.err" >&2; exit 1; }
-actual=$(remote digest digits --json | tail -n 1 | text digest)
+actual=$(digest | text digest)
 result=$(evaluate)
 correct=$(number test_correct <<<"$result")
 echo "   final test accuracy: $(accuracy "$correct" "$test_total"), digest ${actual:0:16}..."
