@@ -17,7 +17,7 @@ cmake --build build/release --target tallyd tally echo_server infer_latency stre
 bin=$PWD/build/release/bin
 work=$(mktemp -d)
 daemon= echo_pid=
-trap 'kill -9 $daemon $echo_pid 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '{ kill -TERM $daemon $echo_pid && wait $daemon $echo_pid; } 2>/dev/null || true; rm -rf "$work"' EXIT
 
 now_us() { echo $(($(date +%s%N) / 1000)); }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -63,7 +63,7 @@ for ((i = 0; i < pairs; ++i)); do
   field p50_us <"$work/latency" >>"$work/infer_p50"
   field p99_us <"$work/latency" >>"$work/infer_p99"
 done
-echo "| training in process, batch 20, one thread, samples/s | $(median <"$work/inprocess") |"
+echo "| training in process, one thread, mini-batch 10, samples/s | $(median <"$work/inprocess") |"
 for rows in 20 64 256; do
   echo "| through the daemon, durable, $rows samples a message, samples/s wall | $(median <"$work/stream_$rows") |"
   echo "| ... samples a second of server CPU | $(median <"$work/stream_cpu_$rows") |"
