@@ -43,6 +43,8 @@ struct HostContext {
   ListenerList listeners;
   TrainerInbox inbox;
   std::atomic<uint64_t> heartbeat = 0;
+  std::atomic<bool> saving =
+      false;  // the trainer waits for the disk, which may be slow but is not stuck
 };
 
 }  // namespace tally::hosting

@@ -45,7 +45,7 @@ void HostState::Recovered(const TrainingLane& lane, uint64_t last_position, Dige
     status_.digest_point = std::move(point);
     status_.journal_bytes = journal_bytes;
     warnings_ = std::move(detail);
-    status_.detail = warnings_;
+    status_.detail = ReadyDetail();
     calibrating_ = lane.calibrating();
     // A final pause may have come in during the replay; then it stays.
     if (status_.state == ModelState::kReplaying) {
@@ -85,7 +85,7 @@ void HostState::Resume() {
     if (status_.state != ModelState::kDraining || !rolling_back_) return;
     rolling_back_ = false;
     status_.state = calibrating_ ? ModelState::kCalibrating : ModelState::kReady;
-    status_.detail = warnings_;
+    status_.detail = ReadyDetail();
   }
   Announce();
 }
@@ -98,6 +98,7 @@ void HostState::Fail(const absl::Status& cause, bool fatal) {
     if (status_.state != ModelState::kFailed) {
       status_.state = ModelState::kFailed;
       status_.detail = std::string(cause.message());
+      cause_ = cause;
       status_.failure = absl::IsDataLoss(cause) ? absl::StatusCode::kDataLoss
                                                 : absl::StatusCode::kFailedPrecondition;
     }
@@ -138,10 +139,19 @@ void HostState::SetDetail(std::string detail) {
   if (status_.state != ModelState::kFailed) status_.detail = std::move(detail);
 }
 
-void HostState::Warn(std::string warning) {
+void HostState::Warn(std::string trouble) {
   MutexLock lock(mutex_);
-  warnings_ = std::move(warning);
-  if (status_.state == ModelState::kReady) status_.detail = warnings_;
+  trouble_ = std::move(trouble);
+  if (status_.state == ModelState::kReady) status_.detail = ReadyDetail();
+}
+
+std::string HostState::ReadyDetail() const {
+  return text::StrCat(warnings_, warnings_.empty() || trouble_.empty() ? "" : "; ", trouble_);
+}
+
+absl::Status HostState::cause() const {
+  MutexLock lock(mutex_);
+  return cause_;
 }
 
 absl::StatusOr<uint32_t> HostState::Admit(const storage::SamplesRecord& packet,
@@ -199,7 +209,7 @@ void HostState::Progress(TrainingLane& lane) {
     const bool was_calibrating = std::exchange(calibrating_, lane.calibrating());
     if (was_calibrating != calibrating_ && Open()) {
       status_.state = calibrating_ ? ModelState::kCalibrating : ModelState::kReady;
-      status_.detail = warnings_;
+      status_.detail = ReadyDetail();
       announce = true;
     }
     NoteCalibration(lane);

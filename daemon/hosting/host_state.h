@@ -53,12 +53,14 @@ class HostState {
   // The same for reading what is kept, which a failed or draining model also allows.
   absl::Status CheckReadable() const;
 
+  // Why the host is FAILED; OK if it is not.
+  absl::Status cause() const;
   // OK unless FAILED or deleted.
   absl::Status CheckAlive() const;
 
   void SetDetail(std::string detail);
-  // Adds a sentence to the detail of READY; kept until the next start.
-  void Warn(std::string warning);
+  // A sentence in the detail of READY, beside what recovery warned of; "" takes it back.
+  void Warn(std::string trouble);
 
   // --- Intake ---
 
@@ -102,6 +104,7 @@ class HostState {
 
  private:
   absl::Status Refusal() const TALLY_REQUIRES(mutex_);
+  std::string ReadyDetail() const TALLY_REQUIRES(mutex_);
   bool Open() const TALLY_REQUIRES(mutex_);
   bool Serving() const TALLY_REQUIRES(mutex_);
   void NoteCalibration(const TrainingLane& lane) TALLY_REQUIRES(mutex_);
@@ -120,7 +123,9 @@ class HostState {
   SourceTable sources_ TALLY_GUARDED_BY(mutex_);
   std::shared_ptr<const ModelSpec> spec_ TALLY_GUARDED_BY(mutex_);
   std::shared_ptr<const Snapshot> snapshot_ TALLY_GUARDED_BY(mutex_);
-  std::string warnings_ TALLY_GUARDED_BY(mutex_);
+  std::string warnings_ TALLY_GUARDED_BY(mutex_);  // of recovery; they stay
+  std::string trouble_ TALLY_GUARDED_BY(mutex_);
+  absl::Status cause_ TALLY_GUARDED_BY(mutex_);
   bool calibrating_ TALLY_GUARDED_BY(mutex_) = false;
   bool rolling_back_ TALLY_GUARDED_BY(mutex_) = false;
   bool fatal_reported_ TALLY_GUARDED_BY(mutex_) = false;

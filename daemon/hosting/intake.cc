@@ -20,7 +20,7 @@ storage::SamplesRecord WithoutFront(const storage::SamplesRecord& packet, uint32
   fresh.source = packet.source;
   fresh.first_sequence = packet.first_sequence + kept;
   fresh.rows = packet.rows.substr(kept * row_bytes);
-  fresh.labels.assign(packet.labels.begin() + kept, packet.labels.end());
+  fresh.labels.assign(packet.labels.begin() + static_cast<ptrdiff_t>(kept), packet.labels.end());
   return fresh;
 }
 

@@ -19,6 +19,9 @@ uint32_t RecentSeen(uint64_t seen) {
   return static_cast<uint32_t>(std::min<uint64_t>(seen, PrequentialCounter::kWindow));
 }
 
+// Where the outcome of a sample is in the ring.
+size_t Slot(uint64_t sample) { return static_cast<size_t>(sample % PrequentialCounter::kWindow); }
+
 absl::Status Contradiction(std::string_view what) {
   return absl::DataLossError(text::StrCat("checkpoint annotations contradict each other: ", what));
 }
@@ -26,7 +29,7 @@ absl::Status Contradiction(std::string_view what) {
 }  // namespace
 
 void PrequentialCounter::Add(bool correct) {
-  bool& outcome = outcomes_[seen_ % kWindow];
+  bool& outcome = outcomes_[Slot(seen_)];
   if (seen_ >= kWindow && outcome) --recent_correct_;
   outcome = correct;
   ++seen_;
@@ -51,7 +54,7 @@ void PrequentialCounter::Store(Annotations& annotations) const {
   std::string window;
   window.reserve(recent);
   for (uint64_t sample = seen_ - recent; sample < seen_; ++sample) {
-    window.push_back(outcomes_[sample % kWindow] ? '1' : '0');
+    window.push_back(outcomes_[Slot(sample)] ? '1' : '0');
   }
   annotations[std::string(kSeen)] = text::StrCat(seen_);
   annotations[std::string(kCorrect)] = text::StrCat(correct_);
@@ -70,7 +73,7 @@ absl::StatusOr<PrequentialCounter> PrequentialCounter::Restore(const Annotations
   uint64_t sample = counter.seen_ - window.size();
   for (const char outcome : window) {
     if (outcome != '0' && outcome != '1') return Contradiction("a window of other than 0 and 1");
-    counter.outcomes_[sample++ % kWindow] = outcome == '1';
+    counter.outcomes_[Slot(sample++)] = outcome == '1';
     if (outcome == '1') ++counter.recent_correct_;
   }
   if (counter.correct_ > counter.seen_ || counter.correct_ < counter.recent_correct_) {

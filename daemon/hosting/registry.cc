@@ -54,11 +54,13 @@ class DirectoryRegistry final : public Registry {
   HostHooks HooksOf(const std::string& name);
   void TellState(const std::string& name, bool serving) const;
   void TellFatal(const absl::Status& cause);
-  absl::StatusOr<std::shared_ptr<RunningHost>> OpenHost(const std::string& name);
+  // Begins recovery and lists the host; one that cannot even begin is listed as FAILED.
+  std::shared_ptr<RunningHost> OpenHost(const std::string& name);
   // Name free, limits kept: for a model that is about to be made.
   absl::Status CheckNew(const ModelSpec& spec) const;
   // Makes the directory around a learner and opens it.
   absl::StatusOr<std::shared_ptr<ModelHost>> Found(Learner& learner) TALLY_REQUIRES(admin_mutex_);
+  absl::Status Remove(const std::string& name) TALLY_REQUIRES(admin_mutex_);
 
   storage::FileSystem& fs_;
   storage::Clock& clock_;
@@ -77,8 +79,9 @@ class DirectoryRegistry final : public Registry {
   std::map<std::string, uint64_t> heartbeats_ TALLY_GUARDED_BY(mutex_);  // of MadeProgress
 };
 
-// Makes the state directory if it is missing, so that it stays. An existing one may come from a process that was
-// killed before its sync, so its name is synced each time; but its parent may be out of bounds (systemd).
+// Makes the state directory if it is missing, so that it stays. An existing one may come from a
+// process that was killed before its sync, so its name is synced each time; but its parent may be
+// out of bounds (systemd).
 absl::Status MakeStateDirectory(storage::FileSystem& fs, const std::string& path) {
   TALLY_RETURN_IF_ERROR(fs.CreateDirectory(path));
   const size_t slash = path.find_last_of('/');
@@ -94,24 +97,21 @@ absl::Status DirectoryRegistry::OpenAll() {
       lock_, fs_.Lock(text::StrCat(state_dir_, "/LOCK"), text::StrCat("process ", getpid())));
   TALLY_ASSIGN_OR_RETURN(const std::vector<std::string> names,
                          storage::OpenStateDirectory(fs_, state_dir_));
-  for (const std::string& name : names) {
-    absl::StatusOr<std::shared_ptr<RunningHost>> host = OpenHost(name);
-    if (host.ok()) continue;
-    MutexLock lock(mutex_);
-    hosts_[name] = RunningHost::Failed(fs_, clock_, state_dir_, name, host_options_, host.status());
-  }
+  for (const std::string& name : names) OpenHost(name);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<RunningHost>> DirectoryRegistry::OpenHost(const std::string& name) {
+std::shared_ptr<RunningHost> DirectoryRegistry::OpenHost(const std::string& name) {
   TellState(name, false);
   HostOptions options = host_options_;
   {
     MutexLock lock(mutex_);
     options.sources_max = sources_max_;
   }
-  TALLY_ASSIGN_OR_RETURN(std::shared_ptr<RunningHost> host,
-                         RunningHost::Open(fs_, clock_, state_dir_, name, options, HooksOf(name)));
+  auto opened = RunningHost::Open(fs_, clock_, state_dir_, name, options, HooksOf(name));
+  std::shared_ptr<RunningHost> host =
+      opened.ok() ? *std::move(opened)
+                  : RunningHost::Failed(fs_, clock_, state_dir_, name, options, opened.status());
   MutexLock lock(mutex_);
   hosts_[name] = host;
   return host;
@@ -214,28 +214,34 @@ absl::StatusOr<std::shared_ptr<ModelHost>> DirectoryRegistry::Found(Learner& lea
     if (absl::IsDataLoss(made)) TellFatal(made);
     return made;
   }
-  TALLY_ASSIGN_OR_RETURN(const std::shared_ptr<RunningHost> host, OpenHost(name));
+  const std::shared_ptr<RunningHost> host = OpenHost(name);
   host->WaitRecovered(kNoDeadline);
-  const HostStatus status = host->status();
-  if (status.state == ModelState::kFailed) return absl::Status(status.failure, status.detail);
-  return std::shared_ptr<ModelHost>(host);
+  const absl::Status failure = host->failure();
+  if (failure.ok()) return std::shared_ptr<ModelHost>(host);
+  // The caller is told that there is no such model, so there shall be none.
+  Remove(name).IgnoreError();
+  return failure;
 }
 
 absl::Status DirectoryRegistry::Delete(std::string_view name) {
   MutexLock admin(admin_mutex_);
   TALLY_RETURN_IF_ERROR(Find(name).status());
+  return Remove(std::string(name));
+}
+
+absl::Status DirectoryRegistry::Remove(const std::string& name) {
   std::shared_ptr<RunningHost> host;
   {
     MutexLock lock(mutex_);
     const auto found = hosts_.find(name);
     host = found->second;
     hosts_.erase(found);
-    heartbeats_.erase(std::string(name));
+    heartbeats_.erase(name);
   }
   // No thread of the host may touch the directory while it goes, or a later one of the same name.
   host->Retire();
-  const absl::Status removed = storage::RemoveModelDirectory(fs_, state_dir_, std::string(name));
-  TellState(std::string(name), false);
+  const absl::Status removed = storage::RemoveModelDirectory(fs_, state_dir_, name);
+  TellState(name, false);
   if (absl::IsDataLoss(removed)) TellFatal(removed);
   return removed;
 }
@@ -265,7 +271,7 @@ bool DirectoryRegistry::MadeProgress() {
   bool progress = true;
   for (const std::shared_ptr<RunningHost>& host : Hosts()) {
     const uint64_t now = host->heartbeat();
-    const bool idle = host->idle();
+    const bool idle = host->idle() || host->saving();
     MutexLock lock(mutex_);
     const auto [last, fresh] = heartbeats_.try_emplace(host->name(), now);
     const bool moved = fresh || std::exchange(last->second, now) != now;

@@ -41,6 +41,10 @@ class RunningHost final : public ModelHost {
   void Retire();
   // Until recovery is over; false if the deadline passed before.
   bool WaitRecovered(int64_t deadline_ns) { return host_.state.WaitRecovered(deadline_ns); }
+  // Why it is FAILED; OK if it is not.
+  absl::Status failure() const { return host_.state.cause(); }
+  // Whether the trainer waits for the disk.
+  bool saving() const { return host_.saving; }
   void SetSourcesMax(uint32_t sources_max) { host_.sources_max = sources_max; }
 
   const std::string& name() const override { return host_.name; }

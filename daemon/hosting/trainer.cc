@@ -141,14 +141,21 @@ void Trainer::AfterRecord() {
 }
 
 void Trainer::GoIdle() {
-  if (published_changes_ != lane_->changes() || published_ == nullptr ||
-      published_->position != lane_->trained_position()) {
-    Publish();
+  int64_t wake_ns = kNoDeadline;
+  bool news = false;
+  if (published_changes_ != lane_->changes() || published_position_ != lane_->trained_position()) {
+    news = host_.clock.MonotonicNs() >= IdlePublishNs();
+    if (news) {
+      Publish();
+    } else {
+      wake_ns = IdlePublishNs();
+    }
   }
   CheckpointIfDue();
+  if (cost_ns_ >= CheckpointCostNs()) wake_ns = std::min(wake_ns, next_save_ns_);
   if (JournalCrowded()) RelieveJournal();
-  if (host_.inbox.MarkIdle()) Notify();
-  host_.inbox.Wait(cost_ns_ >= CheckpointCostNs() ? next_save_ns_ : kNoDeadline);
+  if (host_.inbox.MarkIdle() || news) Notify();
+  host_.inbox.Wait(wake_ns);
 }
 
 void Trainer::Notify() {
@@ -189,7 +196,15 @@ bool Trainer::PublishDue() const {
          DeadlineAfterMs(published_ns_, host_.options.publish_interval_ms);
 }
 
+int64_t Trainer::IdlePublishNs() const {
+  constexpr int64_t kCostShare = 10;  // publishing takes at most a tenth of the time
+  const int64_t pause_ns = std::min(publish_cost_ns_ * kCostShare,
+                                    DeadlineAfterMs(0, host_.options.publish_interval_ms));
+  return published_ns_ + pause_ns;
+}
+
 void Trainer::Publish() {
+  const int64_t begin_ns = host_.clock.MonotonicNs();
   std::shared_ptr<Snapshot> snapshot;
   if (!lane_->calibrating()) {
     snapshot = std::make_shared<Snapshot>();
@@ -203,7 +218,9 @@ void Trainer::Publish() {
   published_ = snapshot;
   published_changes_ = lane_->changes();
   published_step_ = lane_->learner().step();
+  published_position_ = lane_->trained_position();
   published_ns_ = host_.clock.MonotonicNs();
+  publish_cost_ns_ = published_ns_ - begin_ns;
   host_.state.Publish(std::move(snapshot), lane_->learner().Counters());
 }
 
@@ -245,11 +262,9 @@ absl::StatusOr<CheckpointInfo> Trainer::WriteGeneration() {
   next_save_ns_ = DeadlineAfterMs(host_.clock.MonotonicNs(),
                                   std::max(kRetrySaveMs, host_.options.checkpoint_interval_ms));
   JournalDigest();
-  // A generation must not contain samples that the journal could still lose.
-  if (host_.state.durable_position() < lane_->trained_position()) {
-    TALLY_RETURN_IF_ERROR(intake_.Sync());
-  }
-  absl::StatusOr<CheckpointInfo> written = generations_.Write(*lane_, CurrentDigest());
+  host_.saving = true;
+  absl::StatusOr<CheckpointInfo> written = SyncAndWrite();
+  host_.saving = false;
   if (!written.ok()) {
     if (absl::IsDataLoss(written.status())) intake_.Break(written.status());
     return written.status();
@@ -257,8 +272,17 @@ absl::StatusOr<CheckpointInfo> Trainer::WriteGeneration() {
   cost_ns_ = 0;
   next_save_ns_ = DeadlineAfterMs(host_.clock.MonotonicNs(), host_.options.checkpoint_interval_ms);
   host_.heartbeat.fetch_add(1, std::memory_order_relaxed);
+  host_.state.Warn("");
   Prune();
   return written;
+}
+
+absl::StatusOr<CheckpointInfo> Trainer::SyncAndWrite() {
+  // A generation must not contain samples that the journal could still lose.
+  if (host_.state.durable_position() < lane_->trained_position()) {
+    TALLY_RETURN_IF_ERROR(intake_.Sync());
+  }
+  return generations_.Write(*lane_, CurrentDigest());
 }
 
 void Trainer::Prune() {
@@ -288,12 +312,11 @@ absl::StatusOr<ModelHost::DigestResult> Trainer::Digest() {
 absl::StatusOr<CheckpointInfo> Trainer::Checkpoint() { return WriteGeneration(); }
 
 absl::StatusOr<CheckpointInfo> Trainer::FinalCheckpoint() {
-  // What lies behind the checkpoint, the open partial mini-batch, must survive too.
+  // What lies behind the checkpoint, the open partial mini-batch, must survive too; one sync serves
+  // both.
+  JournalDigest();
   TALLY_RETURN_IF_ERROR(intake_.Sync());
-  absl::StatusOr<CheckpointInfo> written = WriteGeneration();
-  // The checkpoint's own digest record.
-  if (written.ok()) TALLY_RETURN_IF_ERROR(intake_.Sync());
-  return written;
+  return WriteGeneration();
 }
 
 absl::StatusOr<CheckpointInfo> Trainer::Rollback(uint64_t position) {

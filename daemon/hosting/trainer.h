@@ -55,6 +55,9 @@ class Trainer {
   // Appends a digest record unless this state has one.
   void JournalDigest();
   bool PublishDue() const;
+  // When an idle trainer may publish: at once, unless the model is so large that copying it for
+  // every packet would cost more than training.
+  int64_t IdlePublishNs() const;
   void Publish();
   int64_t CheckpointCostNs() const;
   void CheckpointIfDue();
@@ -65,6 +68,7 @@ class Trainer {
   // --- saving ---
   absl::StatusOr<CheckpointInfo> RollBackTo(uint64_t position);
   absl::StatusOr<CheckpointInfo> WriteGeneration();
+  absl::StatusOr<CheckpointInfo> SyncAndWrite();
   void Prune();
   void Warn(std::string_view what, const absl::Status& status);
 
@@ -87,7 +91,9 @@ class Trainer {
   std::shared_ptr<const Snapshot> published_;
   uint64_t published_changes_ = kNever;
   uint64_t published_step_ = 0;
+  uint64_t published_position_ = 0;
   int64_t published_ns_ = 0;
+  int64_t publish_cost_ns_ = 0;
 
   int64_t cost_ns_ = 0;       // training time that a replay from the newest generation would repeat
   int64_t next_save_ns_ = 0;  // not before this time, unless asked

@@ -1,7 +1,9 @@
 // Goal: a full disk refuses training and nothing else; a disk that lies stops the store for good.
 // Method: a disk in memory that fails chosen calls.
 
+#include "daemon/hosting/waiting.h"
 #include "tests/daemon/hosting/host_fixture.h"
+#include "tests/support/ticking_clock.h"
 
 namespace tally::hosting {
 namespace {
@@ -97,6 +99,27 @@ TEST_F(HostDiskTest, StopsForGoodWhenACheckpointCannotBeSynced) {
   EXPECT_EQ(host_->Checkpoint(Soon()).status().code(), absl::StatusCode::kDataLoss);
   Stop();
   EXPECT_THAT(fatal_, SizeIs(1));
+}
+
+TEST_F(HostDiskTest, WarnsOfAnAutomaticCheckpointWithoutSpaceUntilOneSucceeds) {
+  storage::TickingClock clock;
+  options_.checkpoint_replay_ms = 10;
+  options_.checkpoint_interval_ms = 0;
+  auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});
+  ASSERT_TRUE(host.ok()) << host.status();
+  testing::HostProbe probe(**host);
+  probe.WaitIdle();
+  // Packets still fit, checkpoints do not.
+  fs_.FailCall(fs_.mutating_calls() + 2, absl::ResourceExhaustedError("No space left on device"),
+               /*sticky=*/true);
+  ASSERT_TRUE((*host)->Append(TinyPacket("a", 1, 4 * 20)).ok());
+  probe.WaitIdle();
+  EXPECT_EQ((*host)->status().state, ModelState::kReady);
+  EXPECT_THAT((*host)->status().detail, HasSubstr("WARNING: automatic checkpoint failed"));
+  EXPECT_EQ((*host)->status().prequential.seen, 80u);
+  fs_.ClearFaults();
+  EXPECT_TRUE((*host)->Checkpoint(kNoDeadline).ok());
+  EXPECT_EQ((*host)->status().detail, "");
 }
 
 TEST_F(HostDiskTest, MakesRoomInAJournalAtItsLimit) {

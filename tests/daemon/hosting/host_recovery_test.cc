@@ -6,6 +6,7 @@
 #include "daemon/storage/journal.h"
 #include "daemon/storage/model_directory.h"
 #include "tests/daemon/hosting/host_fixture.h"
+#include "tests/support/ticking_clock.h"
 
 namespace tally::hosting {
 namespace {
@@ -287,18 +288,8 @@ TEST_F(HostRecoveryTest, NamesWhoHoldsTheLock) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("process"));
 }
 
-// Each look at it takes a millisecond: every step seems to take one.
-class TickingClock final : public storage::Clock {
- public:
-  int64_t MonotonicNs() override { return now_ns_ += 1'000'000; }
-  void SleepMs(uint64_t) override {}
-
- private:
-  std::atomic<int64_t> now_ns_{0};
-};
-
 TEST_F(HostRecoveryTest, SavesByTheCostOfReplay) {
-  TickingClock clock;
+  storage::TickingClock clock;
   options_.checkpoint_replay_ms = 10;
   options_.checkpoint_interval_ms = 0;
   auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});
@@ -315,7 +306,7 @@ TEST_F(HostRecoveryTest, SavesByTheCostOfReplay) {
 }
 
 TEST_F(HostRecoveryTest, DoesNotSaveMoreOftenThanTheIntervalAllows) {
-  TickingClock clock;
+  storage::TickingClock clock;
   options_.checkpoint_replay_ms = 10;
   options_.checkpoint_interval_ms = 1'000'000'000;
   auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});

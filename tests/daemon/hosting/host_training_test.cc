@@ -292,6 +292,19 @@ TEST_F(HostTrainingTest, AnswersCommandsWhileSamplesAreComing) {
   EXPECT_EQ(Flush().state_digest, plain.Digest());
 }
 
+TEST_F(HostTrainingTest, PublishesEveryPacketInTheEndByTheRealClock) {
+  storage::Clock& clock = storage::SystemClock();
+  auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});
+  ASSERT_TRUE(host.ok()) << host.status();
+  testing::HostProbe probe(**host);
+  probe.WaitUntil([&] { return (*host)->snapshot() != nullptr; });
+  for (uint64_t i = 0; i < 50; ++i) {
+    ASSERT_TRUE((*host)->Append(TinyPacket("a", 1 + 4 * i, 4)).ok());
+  }
+  probe.WaitUntil([&] { return (*host)->snapshot()->position >= 200; });
+  EXPECT_EQ((*host)->snapshot()->step, 50u);
+}
+
 TEST_F(HostTrainingTest, HonoursDeadlinesOfTheRealClock) {
   storage::Clock& clock = storage::SystemClock();
   auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});
