@@ -1,11 +1,13 @@
 #include "daemon/rpc/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,13 @@ class WithoutReflection : public grpc::ServerBuilderOption {
                   [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
   }
 };
+
+// The last server to go would tear gRPC down, which waits for its helper thread: up to 10 s after a
+// large write. A reference that is never given back leaves the end of the process to the system.
+void KeepLibrary() {
+  static std::once_flag once;
+  std::call_once(once, grpc_init);
+}
 
 void SetArguments(grpc::ServerBuilder& builder) {
   // Bandwidth probing grows the buffers of each connection without gain on these links: with these
@@ -93,6 +102,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Catalog& catalog, LiveLimits& limits,
                                                       Health& health, storage::Clock& clock,
                                                       const ServerOptions& options) {
+  KeepLibrary();
   grpc::EnableDefaultHealthCheckService(true);
   auto impl = std::make_unique<Impl>(catalog, limits, health, clock, options);
   grpc::ServerBuilder builder;
