@@ -42,7 +42,19 @@ hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config) {
   options.host.keep_generations = config.checkpoint.keep;
   options.host.retain_all = config.checkpoint.retain == config::Retain::kAll;
   options.host.sources_max = config.limits.sources;
+  options.on_event = LogModelEvent;
   return options;
+}
+
+void LogModelEvent(const hosting::HostEvent& event) {
+  using Kind = hosting::HostEvent::Kind;
+  constexpr std::string_view kNames[] = {"recovered", "checkpoint", "rolled back", "model warning",
+                                         "model failed"};
+  const LogLevel level = event.kind == Kind::kFailed    ? LogLevel::kError
+                         : event.kind == Kind::kWarning ? LogLevel::kWarning
+                                                        : LogLevel::kInfo;
+  Log(level, kNames[static_cast<size_t>(event.kind)],
+      {{"model", event.model}, {"step", text::StrCat(event.step)}, {"detail", event.detail}});
 }
 
 [[noreturn]] void DieOfDisk(const absl::Status& status) {

@@ -32,8 +32,16 @@ absl::StatusOr<Generation> Generations::Open(std::vector<std::string>& warnings)
   TALLY_ASSIGN_OR_RETURN(std::vector<uint64_t> positions, store_.List());
   std::optional<Generation> newest;
   for (auto position = positions.rbegin(); position != positions.rend(); ++position) {
-    TALLY_ASSIGN_OR_RETURN(const std::string bytes, store_.Read(*position));
-    absl::StatusOr<Generation> generation = Decode(*position, bytes);
+    absl::StatusOr<std::string> bytes = store_.Read(*position);
+    absl::StatusOr<Generation> generation =
+        bytes.ok() ? Decode(*position, *bytes) : absl::StatusOr<Generation>(bytes.status());
+    // An older one is only wanted for a rollback; it must not keep a good newer one from working.
+    if (newest.has_value() && (!bytes.ok() || !IsDamage(generation.status())) && !generation.ok()) {
+      warnings.push_back(text::StrCat("WARNING: ", store_.PathOf(*position),
+                                      " cannot be used: ", generation.status().message()));
+      continue;
+    }
+    TALLY_RETURN_IF_ERROR(bytes.status());
     if (generation.ok() && newest.has_value() &&
         CanonicalSpec(generation->learner->spec()) != CanonicalSpec(newest->learner->spec())) {
       generation = absl::DataLossError("its spec differs from that of the newest generation");

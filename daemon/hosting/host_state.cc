@@ -34,6 +34,7 @@ HostState::HostState(storage::Clock& clock, std::string name, HostHooks hooks)
 
 void HostState::Recovered(const TrainingLane& lane, uint64_t last_position, DigestPoint point,
                           uint64_t journal_bytes, std::string detail) {
+  const std::string told = detail;
   {
     MutexLock lock(mutex_);
     sources_.Restore(lane.taken_sources(), lane.trained_sources());
@@ -54,6 +55,13 @@ void HostState::Recovered(const TrainingLane& lane, uint64_t last_position, Dige
     NoteCalibration(lane);
   }
   Announce();
+  Tell(HostEvent::Kind::kRecovered, lane.learner().step(),
+       text::StrCat("position ", lane.trained_position()));
+  if (!told.empty()) Tell(HostEvent::Kind::kWarning, lane.learner().step(), told);
+}
+
+void HostState::Tell(HostEvent::Kind kind, uint64_t step, std::string detail) const {
+  if (hooks_.on_event) hooks_.on_event({kind, name_, step, std::move(detail)});
 }
 
 absl::Status HostState::PauseForRollback() {
@@ -92,8 +100,12 @@ void HostState::Resume() {
 
 void HostState::Fail(const absl::Status& cause, bool fatal) {
   bool report = false;
+  bool first = false;
+  uint64_t step = 0;
   {
     MutexLock lock(mutex_);
+    step = status_.step;
+    first = status_.state != ModelState::kFailed;
     report = fatal && !std::exchange(fatal_reported_, true);
     if (status_.state != ModelState::kFailed) {
       status_.state = ModelState::kFailed;
@@ -104,6 +116,7 @@ void HostState::Fail(const absl::Status& cause, bool fatal) {
     }
   }
   Announce();
+  if (first) Tell(HostEvent::Kind::kFailed, step, std::string(cause.message()));
   if (report && hooks_.on_fatal) hooks_.on_fatal(cause);
 }
 
@@ -140,9 +153,15 @@ void HostState::SetDetail(std::string detail) {
 }
 
 void HostState::Warn(std::string trouble) {
-  MutexLock lock(mutex_);
-  trouble_ = std::move(trouble);
-  if (status_.state == ModelState::kReady) status_.detail = ReadyDetail();
+  uint64_t step = 0;
+  {
+    MutexLock lock(mutex_);
+    if (trouble == trouble_) return;
+    trouble_ = trouble;
+    step = status_.step;
+    if (status_.state == ModelState::kReady) status_.detail = ReadyDetail();
+  }
+  if (!trouble.empty()) Tell(HostEvent::Kind::kWarning, step, std::move(trouble));
 }
 
 std::string HostState::ReadyDetail() const {

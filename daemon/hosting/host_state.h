@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/hosting/host_event.h"
 #include "daemon/hosting/model_host.h"
 #include "daemon/hosting/source_table.h"
 #include "daemon/hosting/training_lane.h"
@@ -24,6 +25,7 @@ namespace tally::hosting {
 struct HostHooks {
   std::function<void(bool serving)> on_serving;             // after each change; begins as false
   std::function<void(const absl::Status& cause)> on_fatal;  // the disk can no longer be trusted
+  EventCallback on_event;                                   // for the log
 };
 
 // Thread-safe; one small lock that is never held during I/O, training or foreign code.
@@ -52,6 +54,9 @@ class HostState {
   absl::Status CheckOpen() const;
   // The same for reading what is kept, which a failed or draining model also allows.
   absl::Status CheckReadable() const;
+
+  // Reports an event to the hooks.
+  void Tell(HostEvent::Kind kind, uint64_t step, std::string detail) const;
 
   // Why the host is FAILED; OK if it is not.
   absl::Status cause() const;

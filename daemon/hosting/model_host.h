@@ -176,8 +176,8 @@ class ModelHost {
   // After it returns, the listener is not called any more.
   virtual void RemoveListener(ProgressListener* listener) = 0;
 
-  // Refuses new packets, finishes the mini-batches that are complete, syncs, and checkpoints. Never
-  // flushes.
+  // Refuses new packets, finishes the mini-batch at work, syncs, and checkpoints. Never flushes; what
+  // is queued is in the journal, and the next start trains it.
   virtual absl::Status Drain(int64_t deadline_ns) = 0;
 
   // Counts trainer progress for the watchdog: rises with every step, and is idle() when nothing is

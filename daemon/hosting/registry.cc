@@ -33,6 +33,7 @@ class DirectoryRegistry final : public Registry {
         host_options_(options.host),
         on_state_(std::move(on_state)),
         on_fatal_(std::move(on_fatal)),
+        on_event_(options.on_event),
         limits_{options.models_max, options.parameters_max, options.memory_bytes_max},
         sources_max_(options.host.sources_max) {}
 
@@ -68,6 +69,7 @@ class DirectoryRegistry final : public Registry {
   const HostOptions host_options_;
   const StateCallback on_state_;
   const FatalCallback on_fatal_;
+  const EventCallback on_event_;
   std::unique_ptr<storage::FileLock> lock_;
 
   Mutex admin_mutex_;  // one Create, Import or Delete at a time; taken before mutex_
@@ -119,7 +121,7 @@ std::shared_ptr<RunningHost> DirectoryRegistry::OpenHost(const std::string& name
 
 HostHooks DirectoryRegistry::HooksOf(const std::string& name) {
   return {[this, name](bool serving) { TellState(name, serving); },
-          [this](const absl::Status& cause) { TellFatal(cause); }};
+          [this](const absl::Status& cause) { TellFatal(cause); }, on_event_};
 }
 
 void DirectoryRegistry::TellState(const std::string& name, bool serving) const {

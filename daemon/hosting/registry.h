@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/learner/model_spec.h"
+#include "daemon/hosting/host_event.h"
 #include "daemon/hosting/model_host.h"
 
 namespace tally::hosting {
@@ -23,6 +24,7 @@ struct RegistryOptions {
   uint64_t memory_bytes_max = uint64_t{4}
                               << 30;  // of learners and calibration, all models together
   HostOptions host;
+  EventCallback on_event;  // may be empty
 };
 
 // Thread-safe. Hosts are shared: a deleted one lives until its last user lets go.

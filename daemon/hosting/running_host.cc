@@ -147,7 +147,7 @@ absl::StatusOr<ModelHost::FlushResult> RunningHost::Flush(int64_t deadline_ns) {
 
 absl::StatusOr<ModelHost::DigestResult> RunningHost::Digest(int64_t deadline_ns) {
   TALLY_RETURN_IF_ERROR(host_.state.CheckOpen());
-  return OnTrainer<DigestResult>(false, deadline_ns, [this] { return trainer_.Digest(); });
+  return OnTrainer<DigestResult>(true, deadline_ns, [this] { return trainer_.Digest(); });
 }
 
 absl::StatusOr<CheckpointInfo> RunningHost::Checkpoint(int64_t deadline_ns) {
@@ -181,7 +181,9 @@ absl::Status RunningHost::Drain(int64_t deadline_ns) {
   const bool nothing_new = before == ModelState::kFailed || before == ModelState::kReplaying ||
                            before == ModelState::kCreating;
   if (nothing_new) return absl::OkStatus();
-  return OnTrainer<CheckpointInfo>(true, deadline_ns, [this] { return trainer_.FinalCheckpoint(); })
+  // What is queued is in the journal; the next start trains it.
+  return OnTrainer<CheckpointInfo>(false, deadline_ns,
+                                   [this] { return trainer_.FinalCheckpoint(); })
       .status();
 }
 

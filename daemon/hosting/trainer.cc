@@ -65,6 +65,9 @@ void Trainer::FailRecovery(const absl::Status& cause) {
   if (const std::optional<CheckpointInfo> newest = generations_.Newest()) {
     absl::StatusOr<Generation> generation = generations_.Load(newest->position);
     if (generation.ok() && generation->learner->calibration_samples_wanted() == 0) {
+      if (host_.state.spec() == nullptr) {
+        host_.state.SetSpec(std::make_shared<const ModelSpec>(generation->learner->spec()));
+      }
       auto snapshot = std::make_shared<Snapshot>();
       snapshot->predictor = generation->learner->MakePredictor();
       snapshot->spec = host_.state.spec();
@@ -243,9 +246,13 @@ bool Trainer::JournalCrowded() const {
 void Trainer::RelieveJournal() {
   const uint64_t bytes = host_.state.journal_bytes();
   const uint64_t worthwhile = host_.options.journal.journal_bytes_max / 8;
+  // Without space for a checkpoint either, trying at every refused packet would only wear the
+  // flash.
+  if (host_.clock.MonotonicNs() < next_relief_ns_) return;
   if (!intake_.TakeJournalFull() && bytes < relieved_bytes_ + worthwhile) return;
   const absl::StatusOr<CheckpointInfo> newest = WriteGeneration();
   if (!newest.ok()) {
+    next_relief_ns_ = DeadlineAfterMs(host_.clock.MonotonicNs(), kRetrySaveMs);
     Warn("checkpoint for a journal near its limit failed", newest.status());
   } else if (const absl::Status pruned = intake_.Prune(newest->position); !pruned.ok()) {
     Warn("old journal segments could not be deleted", pruned);
@@ -269,6 +276,9 @@ absl::StatusOr<CheckpointInfo> Trainer::WriteGeneration() {
     if (absl::IsDataLoss(written.status())) intake_.Break(written.status());
     return written.status();
   }
+  host_.state.Tell(
+      HostEvent::Kind::kCheckpoint, written->step,
+      text::StrCat("position ", written->position, ", digest ", written->state_digest));
   cost_ns_ = 0;
   next_save_ns_ = DeadlineAfterMs(host_.clock.MonotonicNs(), host_.options.checkpoint_interval_ms);
   host_.heartbeat.fetch_add(1, std::memory_order_relaxed);
@@ -341,6 +351,8 @@ absl::StatusOr<CheckpointInfo> Trainer::RollBackTo(uint64_t position) {
   intake_.SetCalibrationMissing(lane_->learner().calibration_samples_wanted());
   host_.state.Progress(*lane_);
   Publish();
+  host_.state.Tell(HostEvent::Kind::kRollback, target.info.step,
+                   text::StrCat("back to the generation at position ", position));
   absl::StatusOr<CheckpointInfo> written = WriteGeneration();
   if (written.ok()) return written;
   return absl::Status(

@@ -97,6 +97,7 @@ class Trainer {
 
   int64_t cost_ns_ = 0;       // training time that a replay from the newest generation would repeat
   int64_t next_save_ns_ = 0;  // not before this time, unless asked
+  int64_t next_relief_ns_ = 0;   // the same for making room in the journal
   uint64_t relieved_bytes_ = 0;  // size of the journal after the last RelieveJournal
   int64_t notified_ns_ = 0;
 };

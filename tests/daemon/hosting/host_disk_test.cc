@@ -135,7 +135,7 @@ TEST_F(HostDiskTest, MakesRoomInAJournalAtItsLimit) {
       continue;
     }
     ASSERT_EQ(result.status().code(), absl::StatusCode::kResourceExhausted) << result.status();
-    ASSERT_LT(++refused, 1000u);
+    ASSERT_LT(++refused, 1000u) << host_->status().detail;
     Settle();
   }
   Settle();

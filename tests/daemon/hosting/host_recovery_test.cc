@@ -265,9 +265,42 @@ TEST_F(HostRecoveryTest, RetainsTheWholeJournalAndItsOriginWhenAsked) {
   EXPECT_EQ(Digest(), before);
 }
 
+TEST_F(HostRecoveryTest, AnOlderGenerationThatCannotBeReadDoesNotKeepTheNewestFromServing) {
+  Start();
+  Send("a", 1, 8);
+  Settle();
+  Checkpoint();
+  const std::string before = Digest();
+  Stop();
+  // A directory of that name: there, but not readable as a file.
+  const std::string oldest = storage::CheckpointsPath(kStateDir, kModel) + "/0.safetensors";
+  ASSERT_TRUE(fs_.RemoveFile(oldest).ok());
+  ASSERT_TRUE(fs_.CreateDirectory(oldest).ok());
+  Start();
+  EXPECT_EQ(host_->status().state, ModelState::kReady);
+  EXPECT_THAT(host_->status().detail, HasSubstr("0.safetensors cannot be used"));
+  EXPECT_EQ(Digest(), before);
+}
+
+TEST_F(HostRecoveryTest, AFailedModelThatServesHasItsSpec) {
+  Start();
+  Send("a", 1, 8);
+  Settle();
+  Checkpoint();
+  Stop();
+  const std::string newest = storage::CheckpointsPath(kStateDir, kModel) + "/8.safetensors";
+  ASSERT_TRUE(fs_.RemoveFile(newest).ok());
+  ASSERT_TRUE(fs_.CreateDirectory(newest).ok());
+  Start();
+  EXPECT_EQ(host_->status().state, ModelState::kFailed);
+  const std::shared_ptr<const Snapshot> snapshot = host_->snapshot();
+  EXPECT_TRUE(snapshot == nullptr || snapshot->spec != nullptr);
+}
+
 TEST_F(HostRecoveryTest, DrainSavesWhatIsCompleteAndNeverFlushes) {
   Start();
   Send("a", 1, 10);
+  ASSERT_TRUE(host_->WaitTrained(8, Soon()).ok());
   ASSERT_TRUE(host_->Drain(Soon()).ok());
   EXPECT_EQ(host_->status().state, ModelState::kDraining);
   EXPECT_EQ(host_->status().step, 2u);

@@ -300,6 +300,8 @@ TEST_F(RegistryTest, DrainsAllModels) {
   std::shared_ptr<ModelHost> two = Create("two");
   EXPECT_TRUE(one->Append(TinyPacket("a", 1, 9)).ok());
   EXPECT_TRUE(two->Append(TinyPacket("a", 1, 5)).ok());
+  ASSERT_TRUE(one->WaitTrained(8, Soon()).ok());
+  ASSERT_TRUE(two->WaitTrained(4, Soon()).ok());
   ASSERT_TRUE(registry_->DrainAll(Soon()).ok());
   EXPECT_EQ(one->ListCheckpoints()->back().position, 8u);
   EXPECT_EQ(two->ListCheckpoints()->back().position, 4u);
