@@ -25,6 +25,17 @@ using platform::LogLevel;
 // A start that waits for recovery asks systemd for so much longer, once a second.
 constexpr uint64_t kRecoveryExtensionMs = 30000;
 
+void LogModelEvent(const hosting::HostEvent& event) {
+  using Kind = hosting::HostEvent::Kind;
+  constexpr std::string_view kNames[] = {"recovered", "checkpoint", "rolled back", "model warning",
+                                         "model failed"};
+  const LogLevel level = event.kind == Kind::kFailed    ? LogLevel::kError
+                         : event.kind == Kind::kWarning ? LogLevel::kWarning
+                                                        : LogLevel::kInfo;
+  Log(level, kNames[static_cast<size_t>(event.kind)],
+      {{"model", event.model}, {"step", text::StrCat(event.step)}, {"detail", event.detail}});
+}
+
 hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config) {
   hosting::RegistryOptions options;
   options.state_dir = config.state_dir;
@@ -44,17 +55,6 @@ hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config) {
   options.host.sources_max = config.limits.sources;
   options.on_event = LogModelEvent;
   return options;
-}
-
-void LogModelEvent(const hosting::HostEvent& event) {
-  using Kind = hosting::HostEvent::Kind;
-  constexpr std::string_view kNames[] = {"recovered", "checkpoint", "rolled back", "model warning",
-                                         "model failed"};
-  const LogLevel level = event.kind == Kind::kFailed    ? LogLevel::kError
-                         : event.kind == Kind::kWarning ? LogLevel::kWarning
-                                                        : LogLevel::kInfo;
-  Log(level, kNames[static_cast<size_t>(event.kind)],
-      {{"model", event.model}, {"step", text::StrCat(event.step)}, {"detail", event.detail}});
 }
 
 [[noreturn]] void DieOfDisk(const absl::Status& status) {
