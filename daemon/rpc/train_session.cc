@@ -107,6 +107,8 @@ bool TrainSession::ShouldWake() const {
   if (waiting_bytes != 0 && !MustWaitForRoom(waiting_bytes)) return true;
   const hosting::SourceProgress progress = host_->source(source_);
   if (LevelOf(progress) > wake_level_.load()) return true;
+  // A buffered stream's client may keep its packets until they are durable.
+  if (progress.durable_through > wake_durable_.load()) return true;
   return progress.trained_through > sent_trained_.load() &&
          TrainingIsWorthTelling(progress.trained_through, caught_up_at_.load());
 }
@@ -270,6 +272,7 @@ bool TrainSession::WriteIsDue() const {
   if (ending_) return EverythingAcknowledgeable();
   if (kind_ == Kind::kUnary) return false;
   if (!sent_any_ || LevelOf(progress_) > LevelOf(sent_)) return true;
+  if (progress_.durable_through > sent_.durable_through) return true;
   return progress_.trained_through > sent_.trained_through &&
          TrainingIsWorthTelling(progress_.trained_through, last_sequence_);
 }
@@ -291,6 +294,7 @@ void TrainSession::WriteAcknowledgement() {
 
 void TrainSession::PublishWakeConditions() {
   wake_level_.store(LevelOf(progress_));
+  wake_durable_.store(progress_.durable_through);
   wake_bytes_.store(pending_ ? pending_->rows.size() : 0);
   sent_trained_.store(sent_.trained_through);
   caught_up_at_.store(last_sequence_);

@@ -130,9 +130,10 @@ class TrainSession : public hosting::ProgressListener,
   std::atomic<bool> durable_{true};
   // What OnProgress compares with, so that most progress wakes nobody.
   std::atomic<bool> scheduled_{false};
-  std::atomic<bool> attentive_{false};   // waiting for the last acknowledgement: wake on anything
-  std::atomic<uint64_t> wake_level_{0};  // wake above this
-  std::atomic<uint64_t> wake_bytes_{0};  // wake when there is room for so many; 0: nothing waits
+  std::atomic<bool> attentive_{false};     // waiting for the last acknowledgement: wake on anything
+  std::atomic<uint64_t> wake_level_{0};    // wake above this
+  std::atomic<uint64_t> wake_durable_{0};  // likewise, whatever the call's durability
+  std::atomic<uint64_t> wake_bytes_{0};    // wake when there is room for so many; 0: nothing waits
   std::atomic<uint64_t> sent_trained_{0};
   std::atomic<uint64_t> caught_up_at_{0};  // wake when trained through this
   std::atomic<int64_t> sent_at_ns_{0};

@@ -60,6 +60,8 @@ class TrainingService::StreamCall
                                                 service.session_environment_, this)) {
     const uint32_t streams_max = service.environment_.limits->streams.load();
     if (!sessions_.Add(session_, true, streams_max)) {
+      // The session must not finish the call a second time when the client cancels it.
+      session_->Close();
       grpc::ServerBidiReactor<v1::TrainStreamRequest, v1::TrainStreamResponse>::Finish(
           ToGrpcStatus(WithReason(
               absl::ResourceExhaustedError(text::StrCat("limits.streams allows ", streams_max,

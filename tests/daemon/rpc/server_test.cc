@@ -222,6 +222,58 @@ TEST_F(ServerTest, StreamsBeyondTheLimitAreTurnedAwayUntilOneEnds) {
   EXPECT_TRUE(third->Finish().ok());
 }
 
+TEST_F(ServerTest, AStreamThatIsTurnedAwayMayBeCancelledAtOnce) {
+  server_.limits.streams = 1;
+  v1::TrainStreamRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  v1::TrainStreamResponse response;
+  Context first_context;
+  const auto first = server_.training->TrainStream(&first_context);
+  first->Write(request);
+  ASSERT_TRUE(first->Read(&response));
+  for (int i = 0; i < 200; ++i) {
+    Context context;
+    const auto second = server_.training->TrainStream(&context);
+    context.TryCancel();
+    EXPECT_FALSE(second->Finish().ok());
+  }
+  // The server lives, and still counts one stream.
+  Context context;
+  const auto another = server_.training->TrainStream(&context);
+  EXPECT_FALSE(another->Read(&response));
+  EXPECT_EQ(ReasonOf(another->Finish()), "TOO_MANY_STREAMS");
+  first->WritesDone();
+  while (first->Read(&response)) {
+  }
+  EXPECT_TRUE(first->Finish().ok());
+}
+
+TEST(BufferedServerTest, AStreamThatDoesNotSayIsToldWhenItsPacketsAreDurable) {
+  TestServer server({.version = "1.2.3", .buffered_by_default = true});
+  const auto host = server.registry.Add(FakeSpec("digits"));
+  host->SetDurableAtOnce(false);
+  Context context;
+  const auto stream = server.training->TrainStream(&context);
+  v1::TrainStreamRequest request;
+  request.set_model("digits");
+  request.set_source("camera");
+  *request.mutable_samples() = MakeSamples(1, 2);
+  ASSERT_TRUE(stream->Write(request));
+  v1::TrainStreamResponse response;
+  do {
+    ASSERT_TRUE(stream->Read(&response));
+  } while (response.progress().accepted_through() < 2);
+  EXPECT_EQ(response.progress().durable_through(), 0u);
+  host->MakeDurable();
+  // A client that keeps its packets until they are durable does not end the stream before.
+  while (response.progress().durable_through() < 2) ASSERT_TRUE(stream->Read(&response));
+  stream->WritesDone();
+  while (stream->Read(&response)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST_F(ServerTest, ADrainEndsStreamsAfterTheirAcknowledgements) {
   host_->SetDurableAtOnce(false);
   Context context;
