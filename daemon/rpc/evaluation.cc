@@ -1,5 +1,6 @@
 #include "daemon/rpc/evaluation.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -8,6 +9,9 @@
 
 namespace tally::rpc {
 namespace {
+
+// Scores held at a time: their memory does not grow with the message.
+constexpr size_t kSliceScores = 65536;
 
 // A row's loss is small; only an absurd number of rows could leave the range.
 int64_t SaturatingAdd(int64_t a, int64_t b) {
@@ -23,13 +27,24 @@ Evaluation::Evaluation(std::shared_ptr<const hosting::Snapshot> snapshot)
 
 void Evaluation::Add(const std::string& rows,
                      const google::protobuf::RepeatedField<uint32_t>& labels) {
-  const auto count = static_cast<size_t>(labels.size());
+  const std::span<const uint32_t> all_labels(labels.data(), static_cast<size_t>(labels.size()));
+  const std::span<const std::byte> all_rows = std::as_bytes(std::span(rows));
+  const size_t row_bytes = spec().RowBytes();
+  const size_t slice_rows = std::max<size_t>(kSliceScores / classes_.size(), 1);
+  for (size_t begin = 0; begin < all_labels.size(); begin += slice_rows) {
+    const size_t count = std::min(slice_rows, all_labels.size() - begin);
+    AddSlice(all_rows.subspan(begin * row_bytes, count * row_bytes),
+             all_labels.subspan(begin, count));
+  }
+}
+
+void Evaluation::AddSlice(std::span<const std::byte> rows, std::span<const uint32_t> labels) {
   const size_t classes = classes_.size();
-  scores_.resize(count * classes);
-  snapshot_->predictor->Predict({std::as_bytes(std::span(rows)), count}, scores_);
-  for (size_t row = 0; row < count; ++row) {
+  scores_.resize(labels.size() * classes);
+  snapshot_->predictor->Predict({rows, labels.size()}, scores_);
+  for (size_t row = 0; row < labels.size(); ++row) {
     const std::span<const int32_t> scores = std::span(scores_).subspan(row * classes, classes);
-    const uint32_t label = labels[static_cast<int>(row)];
+    const uint32_t label = labels[row];
     const uint32_t predicted = ArgMax(scores);
     ++classes_[label].total;
     ++classes_[predicted].predicted;

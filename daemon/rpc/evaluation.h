@@ -3,8 +3,10 @@
 #ifndef TALLY_DAEMON_RPC_EVALUATION_H_
 #define TALLY_DAEMON_RPC_EVALUATION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,8 @@ class Evaluation {
     uint64_t correct = 0;
     uint64_t predicted = 0;
   };
+
+  void AddSlice(std::span<const std::byte> rows, std::span<const uint32_t> labels);
 
   const std::shared_ptr<const hosting::Snapshot> snapshot_;
   std::vector<ClassCounts> classes_;

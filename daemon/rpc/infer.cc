@@ -1,5 +1,6 @@
 #include "daemon/rpc/infer.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -65,6 +66,19 @@ bool ShapeFits(const google::protobuf::RepeatedField<int64_t>& shape, const Mode
   return true;
 }
 
+// A small request must not ask for a huge answer. One row is always served.
+absl::Status CheckScores(size_t rows, const ModelSpec& spec, const LiveLimits& limits) {
+  const uint64_t bytes = uint64_t{rows} * spec.classes * sizeof(int32_t);
+  const uint64_t bytes_max = limits.message_bytes.load(std::memory_order_relaxed);
+  if (rows == 1 || bytes <= bytes_max) return absl::OkStatus();
+  return FieldError(
+      "inputs[0].shape", "ANSWER_TOO_LARGE",
+      text::StrCat(rows, " rows of ", spec.classes, " classes have ", bytes,
+                   " bytes of scores; limits.message allows ", bytes_max, "; send at most ",
+                   std::max<uint64_t>(bytes_max / (spec.classes * uint64_t{4}), 1),
+                   " rows at a time"));
+}
+
 // Sets `rows` to the first dimension.
 absl::Status CheckShape(const InputTensor& input, const ModelSpec& spec, const LiveLimits& limits,
                         size_t& rows) {
@@ -81,7 +95,7 @@ absl::Status CheckShape(const InputTensor& input, const ModelSpec& spec, const L
                       text::StrCat(shape[0], " rows; expected 1 to ", rows_max, " (limits.rows)"));
   }
   rows = static_cast<size_t>(shape[0]);
-  return absl::OkStatus();
+  return CheckScores(rows, spec, limits);
 }
 
 // The raw rule: if raw contents are used, no input has `contents`, and there is one entry an input,

@@ -73,33 +73,42 @@ absl::StatusOr<hosting::CheckpointInfo> InfoAt(hosting::ModelHost& host, uint64_
 
 }  // namespace
 
-// Reads the file on the pool, then writes it chunk by chunk.
+// Reads the file on the pool, then writes it chunk by chunk. One at a time: each holds a whole
+// checkpoint in memory, for as long as its client takes to read it.
 class ModelsService::ExportCall : public grpc::ServerWriteReactor<v1::ExportResponse> {
  public:
-  ExportCall(const ServiceEnvironment& environment, grpc::CallbackServerContext* context,
+  ExportCall(ModelsService& service, grpc::CallbackServerContext* context,
              const v1::ExportRequest* request)
-      : environment_(environment),
-        open_(environment.open_calls),
+      : environment_(service.environment_),
+        exporting_(service.exporting_),
+        open_(service.environment_.open_calls),
         context_(context),
         request_(*request) {
+    owner_ = !exporting_.exchange(true);
+    if (!owner_) {
+      End(WithReason(
+          absl::ResourceExhaustedError("another Export is under way; try again when it is done"),
+          "TOO_MANY_EXPORTS"));
+      return;
+    }
     const bool taken = environment_.pool->TryRun([this] {
       absl::Status status = CheckStillWanted(*context_);
       if (status.ok()) status = Load();
       if (!status.ok()) {
-        Finish(ToGrpcStatus(status));
+        End(status);
       } else {
         WriteChunk();
       }
     });
-    if (!taken) Finish(ToGrpcStatus(PoolFullError()));
+    if (!taken) End(PoolFullError());
   }
 
   void OnWriteDone(bool ok) override {
     response_.clear_checkpoint();
     if (!ok) {
-      Finish(ToGrpcStatus(absl::CancelledError("the client has gone")));
+      End(absl::CancelledError("the client has gone"));
     } else if (sent_bytes_ == file_.size()) {
-      Finish(grpc::Status::OK);
+      End(absl::OkStatus());
     } else {
       WriteChunk();
     }
@@ -107,6 +116,13 @@ class ModelsService::ExportCall : public grpc::ServerWriteReactor<v1::ExportResp
   void OnDone() override { delete this; }
 
  private:
+  // The next Export may come as soon as the client has this one's end.
+  void End(const absl::Status& status) {
+    std::string().swap(file_);
+    if (owner_) exporting_.store(false);
+    Finish(ToGrpcStatus(status));
+  }
+
   absl::Status Load() {
     const Call call = request_.has_position() ? Call::kExport : Call::kCheckpoint;
     TALLY_ASSIGN_OR_RETURN(const auto host,
@@ -132,10 +148,12 @@ class ModelsService::ExportCall : public grpc::ServerWriteReactor<v1::ExportResp
   }
 
   const ServiceEnvironment& environment_;
+  std::atomic<bool>& exporting_;
   const OpenCall open_;
   grpc::CallbackServerContext* const context_;
   const v1::ExportRequest request_;
   v1::ExportResponse response_;
+  bool owner_ = false;
   std::string file_;
   size_t sent_bytes_ = 0;
 };
@@ -329,7 +347,7 @@ grpc::ServerUnaryReactor* ModelsService::Rollback(grpc::CallbackServerContext* c
 
 grpc::ServerWriteReactor<v1::ExportResponse>* ModelsService::Export(
     grpc::CallbackServerContext* context, const v1::ExportRequest* request) {
-  return new ExportCall(environment_, context, request);
+  return new ExportCall(*this, context, request);
 }
 
 grpc::ServerReadReactor<v1::ImportRequest>* ModelsService::Import(

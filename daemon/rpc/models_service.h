@@ -48,6 +48,7 @@ class ModelsService : public v1::Models::CallbackService {
 
   const ServiceEnvironment environment_;
   std::atomic<bool> importing_{false};
+  std::atomic<bool> exporting_{false};
 };
 
 }  // namespace tally::rpc

@@ -27,6 +27,8 @@ constexpr int kStreamsPerConnection = 256;
 // A board on Wi-Fi pings every 60 s; anything faster than 30 s is abuse.
 constexpr int kKeepalivePermitMs = 30000;
 constexpr int kThreadsMax = 32;
+// Above what 128 connections need by far; gRPC sheds load beyond it instead of growing on.
+constexpr size_t kTransportMemoryBytes = size_t{128} << 20;
 constexpr uint64_t kDrainPollMs = 5;
 // For answers that are on their way when the last call that may last has ended.
 constexpr uint64_t kLastAnswersMs = 100;
@@ -60,6 +62,7 @@ void SetArguments(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kTransportMessageBytes);
   grpc::ResourceQuota quota("tallyd");
   quota.SetMaxThreads(kThreadsMax);
+  quota.Resize(kTransportMemoryBytes);
   builder.SetResourceQuota(quota);
 }
 

@@ -109,8 +109,11 @@ bool TrainSession::ShouldWake() const {
   if (LevelOf(progress) > wake_level_.load()) return true;
   // A buffered stream's client may keep its packets until they are durable.
   if (progress.durable_through > wake_durable_.load()) return true;
-  return progress.trained_through > sent_trained_.load() &&
-         TrainingIsWorthTelling(progress.trained_through, caught_up_at_.load());
+  if (progress.trained_through > sent_trained_.load() &&
+      TrainingIsWorthTelling(progress.trained_through, caught_up_at_.load())) {
+    return true;
+  }
+  return host_->status().state == hosting::ModelState::kFailed;
 }
 
 // Training progress alone moves with every mini-batch: it is told at intervals, and when it comes
@@ -235,12 +238,15 @@ void TrainSession::RetireAcknowledged() {
   }
 }
 
-// What a failed model has accepted will not become durable in this life of the daemon.
+// A failed or deleted model takes no more packets, and what it has accepted will not become durable
+// in this life of the daemon.
 void TrainSession::GiveUpOnFailedHost() {
-  if (EverythingAcknowledgeable()) return;
+  if (ending_ && EverythingAcknowledgeable()) return;
   const hosting::HostStatus status = host_->status();
   if (status.state != hosting::ModelState::kFailed) return;
-  ending_ = WithReason(absl::Status(status.failure, status.detail), "MODEL_FAILED");
+  const std::string sentence = text::StrCat("model \"", model_, "\" is FAILED: ", status.detail);
+  BeginEnd(WithResource(WithReason(absl::Status(status.failure, sentence), "MODEL_FAILED"), "model",
+                        model_));
   last_sequence_ = LevelOf(progress_);
 }
 
@@ -249,7 +255,7 @@ void TrainSession::Advance() {
   if (host_ != nullptr) {
     if (pending_ && !cancelled_) AppendPending();
     RetireAcknowledged();
-    if (ending_) GiveUpOnFailedHost();
+    GiveUpOnFailedHost();
     if (!writing_ && !cancelled_ && WriteIsDue()) WriteAcknowledgement();
   }
   const bool done = ending_ && (host_ == nullptr || final_sent_);

@@ -170,6 +170,30 @@ TEST_F(InferTest, TheNumberOfRowsHasALimit) {
   }
 }
 
+TEST_F(InferTest, ManyRowsOfManyClassesAreRefusedWithTheNumbers) {
+  ModelSpec spec = FakeSpec("m");
+  spec.classes = 65536;
+  spec.labels.clear();
+  host_ = std::make_unique<FakeHost>(spec);
+  const auto use_rows = [this](int rows) {
+    request_.mutable_inputs(0)->set_shape(0, rows);
+    request_.clear_raw_input_contents();
+    request_.add_raw_input_contents(std::string(static_cast<size_t>(rows) * 6, '\1'));
+  };
+  use_rows(4096);
+  EXPECT_THAT(Refusal(),
+              AllOf(HasSubstr("inputs[0].shape | "),
+                    HasSubstr("4096 rows of 65536 classes have 1073741824 bytes"),
+                    HasSubstr("limits.message allows 4194304"), HasSubstr("at most 16 rows")));
+  use_rows(17);
+  EXPECT_THAT(Refusal(), HasSubstr("17 rows of 65536 classes"));
+  use_rows(16);
+  EXPECT_TRUE(Run().ok());
+  limits_.message_bytes = 4096;
+  use_rows(1);
+  EXPECT_TRUE(Run().ok());
+}
+
 TEST_F(InferTest, RawContentsMustHaveExactlyTheSizeOfTheShape) {
   for (const size_t bytes : {size_t{0}, size_t{11}, size_t{13}, size_t{24}}) {
     request_.clear_raw_input_contents();

@@ -458,6 +458,53 @@ TEST_F(ServerTest, AnExportComesInChunksOfAtMostOneMebibyte) {
   EXPECT_EQ(infos, 1u);
 }
 
+TEST_F(ServerTest, OneExportAtATimeHoldsACheckpointInMemory) {
+  v1::ExportRequest request;
+  request.set_name("digits");
+  v1::ExportResponse response;
+  {
+    Context context;
+    const auto slow = server_.models->Export(&context, request);
+    ASSERT_TRUE(slow->Read(&response));
+    Context second_context;
+    const auto second = server_.models->Export(&second_context, request);
+    EXPECT_FALSE(second->Read(&response));
+    const grpc::Status status = second->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(ReasonOf(status), "TOO_MANY_EXPORTS");
+    EXPECT_NE(DetailOf<google::rpc::RetryInfo>(status), nullptr);
+    while (slow->Read(&response)) {
+    }
+    ASSERT_TRUE(slow->Finish().ok());
+  }
+  Context context;
+  const auto next = server_.models->Export(&context, request);
+  while (next->Read(&response)) {
+  }
+  EXPECT_TRUE(next->Finish().ok());
+}
+
+TEST_F(ServerTest, EvaluateCountsEveryRowOfAMessageThatNeedsManySlices) {
+  ModelSpec spec = FakeSpec("wide");
+  spec.classes = 30000;  // two rows a slice
+  spec.labels.clear();
+  server_.registry.Add(spec);
+  Context context;
+  v1::EvaluateResponse response;
+  const auto writer = server_.training->Evaluate(&context, &response);
+  v1::EvaluateRequest request;
+  request.set_model("wide");
+  for (char row = 0; row < 7; ++row) {
+    request.mutable_rows()->append(6, row);
+    request.add_labels(1);
+  }
+  writer->Write(request);
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  EXPECT_EQ(response.total(), 7u);
+  EXPECT_EQ(response.classes(1).total(), 7u);
+}
+
 TEST_F(ServerTest, AnExportOfAPositionThatIsNotKeptIsNotFound) {
   Context context;
   v1::ExportRequest request;

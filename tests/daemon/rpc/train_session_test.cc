@@ -373,6 +373,20 @@ TEST_F(TrainSessionTest, AModelThatFailsWhileTheEndIsAwaitedEndsTheStream) {
   EXPECT_EQ(Durable(), 0u);
 }
 
+TEST_F(TrainSessionTest, AModelThatFailsUnderAnIdleStreamEndsIt) {
+  Send(Packet(1));
+  Written();
+  host_->MakeDurable();
+  Written();
+  EXPECT_FALSE(wire_.finished);
+  host_->SetState(hosting::ModelState::kFailed, "deleted");
+  host_->Notify();
+  Written();
+  ASSERT_TRUE(wire_.finished);
+  EXPECT_EQ(wire_.finished->code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(wire_.finished->message()), HasSubstr("model \"m\" is FAILED: deleted"));
+}
+
 TEST_F(TrainSessionTest, AUnaryCallAnswersWhenItsPacketIsDurable) {
   Open(TrainSession::Kind::kUnary);
   SendUnary(Packet(1));
