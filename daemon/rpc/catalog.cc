@@ -18,7 +18,6 @@ enum class Need : uint8_t {
   kSources,     // the source table
   kIntake,      // that packets are accepted
   kLearner,     // the learner at rest between two mini-batches
-  kCalibrated,  // likewise, and that it can train
 };
 
 Need NeedOf(Call call) {
@@ -42,9 +41,9 @@ Need NeedOf(Call call) {
     case Call::kCheckpoint:
     case Call::kRollback:
     case Call::kDigest:
-      return Need::kLearner;
+    // While the trainer is still busy calibrating, only the host knows whether all it needs was accepted.
     case Call::kFlush:
-      return Need::kCalibrated;
+      return Need::kLearner;
   }
   return Need::kLearner;
 }
@@ -60,7 +59,7 @@ bool AdmittedIn(ModelState state, Need need, bool has_snapshot) {
     case ModelState::kReplaying:
       return false;
     case ModelState::kCalibrating:
-      return need != Need::kSnapshot && need != Need::kCalibrated;
+      return need != Need::kSnapshot;
     case ModelState::kReady:
       return need != Need::kSnapshot || has_snapshot;
     case ModelState::kDraining:

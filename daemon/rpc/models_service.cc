@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/algorithms/algorithms.h"
+#include "core/learner/model_spec_reader.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 #include "daemon/rpc/conversion.h"
@@ -209,6 +210,10 @@ class ModelsService::ImportCall : public grpc::ServerReadReactor<v1::ImportReque
   absl::Status Collect() {
     TALLY_RETURN_IF_ERROR(CheckMessageSize(request_, *service_.environment_.limits));
     if (first_) name_ = request_.name();
+    if (first_ && !name_.empty()) {
+      TALLY_RETURN_IF_ERROR(
+          WithReason(WithField(CheckName("name", name_), "name"), "INVALID_NAME"));
+    }
     if (!request_.name().empty() && request_.name() != name_) {
       return FieldError("name", "CHANGED_FIELD",
                         text::StrCat("\"", request_.name(), "\" after \"", name_, "\""));

@@ -300,7 +300,11 @@ grpc::ServerUnaryReactor* TrainingService::Flush(grpc::CallbackServerContext* co
     TALLY_ASSIGN_OR_RETURN(const auto host,
                            environment_.catalog->Find("model", request->model(), Call::kFlush));
     const auto flushed = host->Flush(DeadlineNs(*context, *environment_.clock));
-    if (!flushed.ok()) return WithResource(flushed.status(), "model", request->model());
+    if (!flushed.ok()) {
+      absl::Status status = flushed.status();
+      if (absl::IsFailedPrecondition(status)) status = WithReason(status, "MODEL_CALIBRATING");
+      return WithResource(std::move(status), "model", request->model());
+    }
     response->set_position(flushed->position);
     response->set_step(flushed->step);
     response->set_state_digest(flushed->state_digest);

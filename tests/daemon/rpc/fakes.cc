@@ -182,6 +182,9 @@ absl::Status FakeHost::WaitTrained(uint64_t position, int64_t) {
 }
 
 absl::StatusOr<hosting::ModelHost::FlushResult> FakeHost::Flush(int64_t) {
+  if (status().state == hosting::ModelState::kCalibrating) {
+    return absl::FailedPreconditionError(status().detail);
+  }
   return FlushResult{41, 3, std::string(64, 'a'), {}};
 }
 
