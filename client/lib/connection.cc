@@ -72,6 +72,7 @@ grpc::ChannelArguments ChannelArgumentsOfTally() {
 
 Connection::Connection(std::shared_ptr<grpc::Channel> channel, const ClientOptions& options)
     : options_(options),
+      channel_(channel),
       models_(v1::Models::NewStub(channel)),
       training_(v1::Training::NewStub(channel)),
       inference_(inference::GRPCInferenceService::NewStub(channel)) {}
@@ -102,8 +103,19 @@ absl::Status Connection::Call(std::chrono::milliseconds timeout, Repeatable repe
     if (refusal == Refusal::kLost && repeatable == Repeatable::kNo) return status;
     const auto delay = std::max(backoff.Next(), RequestedDelay(status));
     if (std::chrono::steady_clock::now() + delay > give_up) return status;
-    std::this_thread::sleep_for(delay);
+    Pause(delay);
   }
+}
+
+bool Connection::Pause(std::chrono::milliseconds delay) const {
+  const auto until = std::chrono::system_clock::now() + delay;
+  if (channel_->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY) {
+    std::this_thread::sleep_for(delay);  // it is the server's refusal that is waited out
+    return false;
+  }
+  // A server that takes connections and breaks them again is not met at full speed.
+  std::this_thread::sleep_for(delay / 4);
+  return channel_->WaitForConnected(until);
 }
 
 }  // namespace tally::internal

@@ -54,6 +54,11 @@ class Connection {
     return response;
   }
 
+  // Waits between two attempts: for `delay`, or less if the connection comes back before; returns
+  // whether it did. It has to be this call that waits, not a sleep: gRPC makes a connection only
+  // while somebody polls it.
+  bool Pause(std::chrono::milliseconds delay) const;
+
   // Runs `attempt` once.
   static absl::Status CallOnce(std::chrono::milliseconds timeout, const Attempt& attempt);
 
@@ -61,6 +66,7 @@ class Connection {
   Connection(std::shared_ptr<grpc::Channel> channel, const ClientOptions& options);
 
   const ClientOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Models::Stub> models_;
   const std::unique_ptr<v1::Training::Stub> training_;
   const std::unique_ptr<inference::GRPCInferenceService::Stub> inference_;

@@ -23,6 +23,9 @@ using internal::SendWindow;
 using Clock = std::chrono::steady_clock;
 using Stream = grpc::ClientReaderWriter<v1::TrainStreamRequest, v1::TrainStreamResponse>;
 
+// How long a cancellation may go unnoticed in a pause between two attempts.
+constexpr std::chrono::milliseconds kPauseSlice{100};
+
 absl::Status CheckOptions(const TrainSessionOptions& options) {
   if (options.window_bytes == 0) return absl::InvalidArgumentError("window_bytes: 0, at least 1");
   if (options.give_up_after.count() <= 0 || options.stream_lifetime.count() <= 0) {
@@ -93,6 +96,8 @@ class TrainSession::Impl {
   void ReadAcknowledgements(Stream& stream);
   // True if the session should go on after `cause`; the pause is over when it returns.
   bool PauseBeforeRetry(const absl::Status& cause);
+  // False if the session was cancelled meanwhile.
+  bool Pause(std::chrono::milliseconds delay);
 
   // ---- Under mutex_ ----
   absl::Status TakeProgress(const v1::SourceProgress& source);
@@ -320,9 +325,20 @@ bool TrainSession::Impl::PauseBeforeRetry(const absl::Status& cause) {
   if (!expired) ++progress_.interruptions;
   lock.unlock();
   if (!expired && options_.on_interruption) options_.on_interruption(cause, delay);
-  lock.lock();
-  changed_.wait_for(lock, delay, [&] { return OverLocked(); });
-  return !OverLocked();
+  return Pause(delay);
+}
+
+bool TrainSession::Impl::Pause(std::chrono::milliseconds delay) {
+  const auto until = Clock::now() + delay;
+  while (true) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (OverLocked()) return false;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return true;
+    if (connection_->Pause(std::min(left, kPauseSlice))) return true;
+  }
 }
 
 absl::StatusOr<std::unique_ptr<TrainSession>> TrainSession::Open(const Client& client,
