@@ -23,6 +23,7 @@ absl::StatusOr<std::unique_ptr<TrainSession>> OpenSession(const Client& client,
   session.model = options.model;
   session.source = options.source;
   session.durability = options.durability;
+  session.window_bytes = options.window_bytes;
   session.on_progress = [&](const TrainProgress& progress) { observer.OnProgress(progress); };
   session.on_interruption = [&](const absl::Status& cause, std::chrono::milliseconds delay) {
     observer.OnInterruption(cause, delay);

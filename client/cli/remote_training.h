@@ -32,6 +32,7 @@ struct RemoteTrainingOptions {
   TrainingPlan plan;
   uint32_t batch_rows = 0;  // samples a packet; 0: as many as make about 64 KiB, at most 256
   v1::Durability durability = v1::DURABILITY_UNSPECIFIED;
+  uint64_t window_bytes = TrainSessionOptions().window_bytes;
 };
 
 // Told how training goes. OnProgress and OnInterruption come from threads of the session, one at a
