@@ -118,9 +118,8 @@ void Daemon::Run() {
   loop_ = std::make_unique<MainLoop>(std::move(handlers), config_.limits.connections,
                                      config_.drain.delay_ms);
   AcceptConnections();
-  std::thread recovery([this] { FinishRecovery(); });
+  recovery_ = std::thread([this] { FinishRecovery(); });
   loop_->Run();
-  recovery.join();
 }
 
 void Daemon::AcceptConnections() {
@@ -140,6 +139,7 @@ void Daemon::FinishRecovery() {
 }
 
 void Daemon::BecomeReady() {
+  if (catalog_->stopping()) return;
   recovered_ = true;
   health_.SetServing(true);
   loop_->StartWatchdog(platform::WatchdogIntervalMs());
@@ -155,13 +155,13 @@ void Daemon::AnnounceStop() {
   catalog_->AnnounceStop();
   platform::NotifyStopping("draining");
   platform::NotifyExtendTimeout(config_.drain.delay_ms + config_.drain.timeout_ms);
-  // What is being replayed is on disk as it was; there is nothing to save.
-  if (!recovered_) std::_Exit(EX_OK);
 }
 
 // A bad file or an unchangeable key never stops a running daemon.
 void Daemon::Reload() {
-  platform::NotifyReloading();
+  // Only a daemon that was ready may say that it is so again.
+  const bool tell = recovered_ && !catalog_->stopping();
+  if (tell) platform::NotifyReloading();
   const auto wanted = config::LoadEffectiveConfig(flags_);
   if (!wanted.ok()) {
     Log(LogLevel::kError, "cannot reload", {{"error", std::string(wanted.status().message())}});
@@ -178,7 +178,7 @@ void Daemon::Reload() {
     ApplyLiveSettings();
     loop_->SetConnectionsMax(config_.limits.connections);
   }
-  platform::NotifyReady("serving");
+  if (tell) platform::NotifyReady("serving");
 }
 
 void Daemon::ApplyLiveSettings() {
@@ -198,7 +198,10 @@ absl::Status Daemon::Drain() {
       storage::SystemClock().MonotonicNs() + static_cast<int64_t>(timeout_ms) * 1'000'000;
   server_->BeginDrain();
   server_->Shutdown(timeout_ms / 2);
-  return registry_->DrainAll(deadline_ns);
+  // Models that are being replayed are left as they are on disk, so their recovery is over too.
+  const absl::Status drained = registry_->DrainAll(deadline_ns);
+  recovery_.join();
+  return drained;
 }
 
 }  // namespace tally

@@ -4,6 +4,7 @@
 #define TALLY_DAEMON_DAEMON_H_
 
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -48,6 +49,7 @@ class Daemon {
   std::unique_ptr<rpc::Server> server_;
   std::vector<platform::Listener> listeners_;
   std::unique_ptr<MainLoop> loop_;
+  std::thread recovery_;    // joined by Drain
   bool recovered_ = false;  // touched on the loop's thread only
 };
 

@@ -47,6 +47,11 @@ void Health::RefuseModel(const std::string& model) {
   Push(name, false);
 }
 
+void Health::ForgetModel(const std::string& model) {
+  const MutexLock lock(mutex_);
+  refused_.erase(ModelService(model));
+}
+
 void Health::Drain() {
   const MutexLock lock(mutex_);
   draining_ = true;

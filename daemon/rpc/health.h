@@ -27,6 +27,8 @@ class Health {
   void SetModel(const std::string& model, bool serving);
   // A refused model is NOT_SERVING whatever it says itself.
   void RefuseModel(const std::string& model);
+  // After Delete: the next model of that name speaks for itself.
+  void ForgetModel(const std::string& model);
   // Everything is NOT_SERVING from now on.
   void Drain();
 

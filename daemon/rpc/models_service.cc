@@ -302,7 +302,10 @@ grpc::ServerUnaryReactor* ModelsService::Delete(grpc::CallbackServerContext* con
     Catalog& catalog = *environment_.catalog;
     TALLY_ASSIGN_OR_RETURN(const auto host, catalog.Find("name", request->name(), Call::kDelete));
     const absl::Status deleted = catalog.registry().Delete(request->name());
-    if (deleted.ok()) catalog.Forget(request->name());
+    if (deleted.ok()) {
+      catalog.Forget(request->name());
+      environment_.health->ForgetModel(request->name());
+    }
     return WithResource(deleted, "model", request->name());
   });
 }

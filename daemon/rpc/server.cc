@@ -21,6 +21,8 @@ namespace {
 
 constexpr size_t kPoolThreads = 4;
 constexpr size_t kPoolPendingMax = 64;
+// Evaluates that may wait for their position at the same time.
+constexpr size_t kWaitersMax = 4;
 // Above our own limit of 4 MiB, so that ours, which explains itself, strikes first.
 constexpr int kTransportMessageBytes = 8 << 20;
 constexpr int kStreamsPerConnection = 256;
@@ -74,11 +76,14 @@ struct Server::Impl {
       : catalog(catalog_in),
         health(health_in),
         pool(kPoolThreads, kPoolPendingMax),
+        waiters(kWaitersMax, kWaitersMax),
         lane(1, 0),
         environment{&catalog_in,
+                    &health_in,
                     &limits,
                     &clock,
                     &pool,
+                    &waiters,
                     &lane,
                     &open_calls,
                     options.buffered_by_default ? v1::DURABILITY_BUFFERED : v1::DURABILITY_DURABLE,
@@ -91,6 +96,7 @@ struct Server::Impl {
   Health& health;
   std::atomic<uint64_t> open_calls{0};
   WorkPool pool;
+  WorkPool waiters;
   WorkPool lane;
   const ServiceEnvironment environment;
   TrainingService training;

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/rpc/catalog.h"
+#include "daemon/rpc/health.h"
 #include "daemon/rpc/live_limits.h"
 #include "daemon/rpc/work_pool.h"
 #include "daemon/storage/clock.h"
@@ -34,10 +35,12 @@ class OpenCall {
 
 struct ServiceEnvironment {
   Catalog* catalog = nullptr;
+  Health* health = nullptr;
   LiveLimits* limits = nullptr;
   storage::Clock* clock = nullptr;
-  WorkPool* pool = nullptr;  // for calls that wait
-  WorkPool* lane = nullptr;  // one thread, for acknowledgements
+  WorkPool* pool = nullptr;     // for calls that wait for the disk or the trainer
+  WorkPool* waiters = nullptr;  // for Evaluates that wait for samples to come
+  WorkPool* lane = nullptr;     // one thread, for acknowledgements
   std::atomic<uint64_t>* open_calls = nullptr;
   v1::Durability default_durability = v1::DURABILITY_DURABLE;
   std::string version;

@@ -16,6 +16,14 @@ namespace {
 
 // How long a call waits for a snapshot before it looks whether its client still waits.
 constexpr int64_t kWaitSliceNs = 100'000'000;
+// How long it waits at most, whatever its deadline.
+constexpr int64_t kWaitMaxNs = 300'000'000'000;
+
+absl::Status TooManyWaitingError() {
+  return WithReason(absl::ResourceExhaustedError(
+                        "too many Evaluate calls are waiting for their min_position; try again"),
+                    "TOO_MANY_CALLS");
+}
 
 }  // namespace
 
@@ -178,8 +186,11 @@ class TrainingService::EvaluateCall : public grpc::ServerReadReactor<v1::Evaluat
     if (!ok) {
       End();
     } else if (evaluation_ == nullptr) {
-      const bool taken = environment_.pool->TryRun([this] { Continue(Pin()); });
-      if (!taken) Finish(ToGrpcStatus(PoolFullError()));
+      // Who waits does so apart: the pool's few threads are for calls that end by themselves.
+      const bool waits = MustWait();
+      WorkPool* const pool = waits ? environment_.waiters : environment_.pool;
+      const bool taken = pool->TryRun([this] { Continue(Pin()); });
+      if (!taken) Finish(ToGrpcStatus(waits ? TooManyWaitingError() : PoolFullError()));
     } else {
       Continue(absl::OkStatus());
     }
@@ -206,6 +217,14 @@ class TrainingService::EvaluateCall : public grpc::ServerReadReactor<v1::Evaluat
     StartRead(&request_);
   }
 
+  bool MustWait() const {
+    if (request_.min_position() == 0) return false;
+    const auto host = environment_.catalog->Find("model", request_.model(), Call::kEvaluate);
+    if (!host.ok()) return false;
+    const std::shared_ptr<const hosting::Snapshot> snapshot = (*host)->snapshot();
+    return snapshot == nullptr || snapshot->position < request_.min_position();
+  }
+
   absl::Status Pin() {
     TALLY_ASSIGN_OR_RETURN(const std::shared_ptr<hosting::ModelHost> host,
                            environment_.catalog->Find("model", request_.model(), Call::kEvaluate));
@@ -221,11 +240,13 @@ class TrainingService::EvaluateCall : public grpc::ServerReadReactor<v1::Evaluat
 
   absl::StatusOr<std::shared_ptr<const hosting::Snapshot>> WaitForSnapshot(hosting::ModelHost& host,
                                                                            uint64_t position) {
-    const int64_t deadline_ns = DeadlineNs(*context_, *environment_.clock);
+    const int64_t deadline_ns = std::min(DeadlineNs(*context_, *environment_.clock),
+                                         environment_.clock->MonotonicNs() + kWaitMaxNs);
     for (;;) {
       std::shared_ptr<const hosting::Snapshot> snapshot = host.snapshot();
       if (snapshot != nullptr && snapshot->position >= position) return snapshot;
       TALLY_RETURN_IF_ERROR(CheckStillWanted(*context_));
+      if (environment_.catalog->draining()) return DrainingError();
       const int64_t now_ns = environment_.clock->MonotonicNs();
       if (now_ns >= deadline_ns) {
         return absl::DeadlineExceededError(

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "core/learner/model_spec_reader.h"
@@ -337,6 +338,48 @@ TEST_F(ServerTest, EvaluateCountsPerClass) {
   EXPECT_EQ(response.model_version(), "40");
 }
 
+TEST_F(ServerTest, WaitingEvaluatesHoldUpNoOtherCallAndAreLimited) {
+  struct Waiting {
+    Context context;
+    v1::EvaluateResponse response;
+    std::unique_ptr<grpc::ClientWriter<v1::EvaluateRequest>> writer;
+  };
+  v1::EvaluateRequest request;
+  request.set_model("digits");
+  request.set_min_position(41);
+  request.set_rows(std::string(6, '\1'));
+  request.add_labels(1);
+  std::vector<std::unique_ptr<Waiting>> calls;
+  for (int i = 0; i < 5; ++i) {
+    calls.push_back(std::make_unique<Waiting>());
+    Waiting& call = *calls.back();
+    call.writer = server_.training->Evaluate(&call.context, &call.response);
+    call.writer->Write(request);
+    call.writer->WritesDone();
+  }
+  // Four wait, so one of the five is turned away, and until then none has ended.
+  std::atomic<int> turned_away = 0;
+  std::atomic<int> ended = 0;
+  std::vector<std::thread> threads;
+  for (const auto& call : calls) {
+    threads.emplace_back([&] {
+      const grpc::Status status = call->writer->Finish();
+      if (ReasonOf(status) == "TOO_MANY_CALLS") ++turned_away;
+      ++ended;
+    });
+  }
+  while (ended == 0) std::this_thread::yield();
+  EXPECT_EQ(turned_away, 1);
+  Context context;
+  v1::FlushRequest flush;
+  flush.set_model("digits");
+  v1::FlushResponse flushed;
+  EXPECT_TRUE(server_.training->Flush(&context, flush, &flushed).ok());
+  server_.server->BeginDrain();  // ends those that wait
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(turned_away, 1);
+}
+
 TEST_F(ServerTest, EvaluateWaitsForItsPositionWithinTheDeadline) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
@@ -456,6 +499,22 @@ TEST_F(ServerTest, AnExportComesInChunksOfAtMostOneMebibyte) {
   ASSERT_TRUE(reader->Finish().ok());
   EXPECT_THAT(chunks, ElementsAre(1u << 20, 1u << 20, 3'000'000u - (2u << 20)));
   EXPECT_EQ(infos, 1u);
+}
+
+TEST_F(ServerTest, AModelMadeAfterARefusedOneWasDeletedIsServed) {
+  server_.catalog.Refuse("digits", "the specs differ");
+  server_.health.RefuseModel("digits");
+  v1::TrainResponse trained;
+  EXPECT_EQ(ReasonOf(Train(MakeSamples(1, 1), trained)), "SPEC_DIFFERS");
+  Context context;
+  v1::DeleteRequest request;
+  request.set_name("digits");
+  v1::DeleteResponse response;
+  ASSERT_TRUE(server_.models->Delete(&context, request, &response).ok());
+  server_.registry.Add(FakeSpec("digits"));
+  server_.health.SetModel("digits", true);
+  EXPECT_EQ(Health("tally.model/digits"), 1);
+  EXPECT_TRUE(Train(MakeSamples(1, 1), trained).ok());
 }
 
 TEST_F(ServerTest, OneExportAtATimeHoldsACheckpointInMemory) {
