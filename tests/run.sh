@@ -24,7 +24,9 @@ export TALLY_DATA_DIR=${TALLY_DATA_DIR:-$root/../shared/data}
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH  # Debian's python3 has Debian's grpcio
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1
+# Without ignore_noninstrumented_modules every byte of a large message is a false race inside gRPC, suppressed one
+# by one, which takes minutes.
+export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1
 
 passed=0 failed=0 failures=()
 started=$SECONDS
