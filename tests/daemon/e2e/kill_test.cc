@@ -58,7 +58,9 @@ void KillAgainAndAgain(Daemon& daemon, TrainingUnderWatch& training, uint64_t to
   for (uint32_t kills = 0; kills < wanted;) {
     const uint64_t accepted = training.accepted();
     const uint64_t step = (total - accepted) / (wanted - kills + 1);
-    ASSERT_TRUE(training.WaitForAccepted(accepted + step / 2 + fate.Below(step + 1)))
+    const uint64_t target = accepted + step / 2 + fate.Below(step + 1);
+    training.HoldBeyond(target + step / 4);
+    ASSERT_TRUE(training.WaitForAccepted(target))
         << "the training ended after " << kills << " kills: " << training.Join().status() << "\n"
         << daemon.log();
     fate.LetTimePass(3000);
@@ -75,6 +77,7 @@ void KillAgainAndAgain(Daemon& daemon, TrainingUnderWatch& training, uint64_t to
     ExpectNothingDurableWasLost(daemon, durable);
     if (::testing::Test::HasFatalFailure()) return;
   }
+  training.HoldBeyond(UINT64_MAX);
 }
 
 void TrainThroughKills(const Scenario& scenario) {

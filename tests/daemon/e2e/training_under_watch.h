@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -26,7 +27,18 @@ class TrainingUnderWatch : private cli::RemoteTrainingObserver {
           result_ = std::move(result);
           changed_.notify_all();
         }) {}
-  ~TrainingUnderWatch() { Join(); }
+  ~TrainingUnderWatch() {
+    HoldBeyond(UINT64_MAX);
+    Join();
+  }
+
+  // Holds the training once more than so many samples are accepted, so that on a busy machine it
+  // cannot run to its end before the thread that disturbs it gets a turn.
+  void HoldBeyond(uint64_t samples) {
+    const std::lock_guard lock(mutex_);
+    limit_ = samples;
+    changed_.notify_all();
+  }
 
   // Waits until so many samples are acknowledged as accepted; false if the training ended before.
   bool WaitForAccepted(uint64_t samples) {
@@ -52,10 +64,11 @@ class TrainingUnderWatch : private cli::RemoteTrainingObserver {
 
  private:
   void OnProgress(const TrainProgress& progress) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     accepted_ = std::max(accepted_, progress.source.accepted_through());
     durable_ = std::max(durable_, progress.source.durable_through());
     changed_.notify_all();
+    changed_.wait(lock, [&] { return accepted_ <= limit_; });
   }
   void OnInterruption(const absl::Status&, std::chrono::milliseconds) override {}
   void OnEpoch(uint32_t, const v1::FlushResponse&) override {}
@@ -64,6 +77,7 @@ class TrainingUnderWatch : private cli::RemoteTrainingObserver {
   std::condition_variable changed_;
   uint64_t accepted_ = 0;
   uint64_t durable_ = 0;
+  uint64_t limit_ = UINT64_MAX;
   std::optional<absl::StatusOr<cli::RemoteTrainingReport>> result_;
   std::thread thread_;
 };
