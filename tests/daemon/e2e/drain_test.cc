@@ -24,6 +24,7 @@ TEST(DrainTest, ATrainingSurvivesOrderlyRestartsOfTheDaemon) {
       daemon.client(), dataset,
       {.model = "small", .source = "s", .plan = plan, .batch_rows = 3, .window_bytes = 600});
   for (uint64_t restart = 1; restart <= 6; ++restart) {
+    training.HoldBeyond(restart * 400 + 200);
     ASSERT_TRUE(training.WaitForAccepted(restart * 400)) << training.Join().status();
     const uint64_t durable = training.durable();
     ASSERT_EQ(daemon.Terminate(), 0) << daemon.log();
@@ -32,6 +33,7 @@ TEST(DrainTest, ATrainingSurvivesOrderlyRestartsOfTheDaemon) {
     ASSERT_TRUE(source.ok()) << source.status() << daemon.log();
     EXPECT_GE(source->accepted_through(), durable);
   }
+  training.HoldBeyond(UINT64_MAX);
   const auto& report = training.Join();
   ASSERT_TRUE(report.ok()) << report.status() << daemon.log();
   EXPECT_EQ(report->last_flush.state_digest(), ExpectedDigest(SmallSpec(), dataset, plan));

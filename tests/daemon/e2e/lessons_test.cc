@@ -51,7 +51,9 @@ TEST_F(LessonsTest, SavingHasNoSideEffect) {
   Create("small", SmallSpec());
   TrainingUnderWatch training(client(), dataset_, Training("small"));
   uint32_t saves = 0;
+  training.HoldBeyond(800);  // time for two saves at least
   for (uint64_t at = 100; training.WaitForAccepted(at); at += 500) {
+    if (saves == 1) training.HoldBeyond(UINT64_MAX);
     const auto saved = client().Checkpoint("small");
     ASSERT_TRUE(saved.ok()) << saved.status();
     ++saves;
