@@ -1,6 +1,7 @@
 #include "daemon/configured_models.h"
 
-#include <memory>
+#include <optional>
+#include <string>
 
 #include "core/learner/model_spec_reader.h"
 #include "core/text/strings.h"
@@ -11,6 +12,16 @@ namespace {
 
 using platform::Log;
 using platform::LogLevel;
+
+// Why the model cannot be served; nothing if the specs are equal.
+std::optional<std::string> Difference(const config::ConfiguredModel& model,
+                                      const ModelSpec& stored) {
+  if (CanonicalSpec(stored) == CanonicalSpec(model.spec)) return std::nullopt;
+  return text::StrCat(
+      "model \"", model.spec.name, "\": the spec at ", model.origin,
+      " differs from the stored one; make them equal, or give the model another name, and ",
+      "restart. Configured: ", CanonicalSpec(model.spec), " Stored: ", CanonicalSpec(stored));
+}
 
 }  // namespace
 
@@ -30,20 +41,24 @@ void CreateMissingModels(const std::vector<config::ConfiguredModel>& models,
   }
 }
 
+void ExpectConfiguredSpecs(const std::vector<config::ConfiguredModel>& models,
+                           rpc::Catalog& catalog) {
+  for (const config::ConfiguredModel& model : models) {
+    if (!catalog.registry().Find(model.spec.name).ok()) continue;
+    catalog.Expect(model.spec.name,
+                   [model](const ModelSpec& stored) { return Difference(model, stored); });
+  }
+}
+
 void RefuseDifferingModels(const std::vector<config::ConfiguredModel>& models,
                            rpc::Catalog& catalog, rpc::Health& health) {
   for (const config::ConfiguredModel& model : models) {
     const auto host = catalog.registry().Find(model.spec.name);
     if (!host.ok()) continue;
-    const std::shared_ptr<const ModelSpec> stored = (*host)->spec();
-    if (stored == nullptr || CanonicalSpec(*stored) == CanonicalSpec(model.spec)) continue;
-    const std::string why = text::StrCat(
-        "model \"", model.spec.name, "\": the spec at ", model.origin,
-        " differs from the stored one; make them equal, or give the model another name, and ",
-        "restart. Configured: ", CanonicalSpec(model.spec), " Stored: ", CanonicalSpec(*stored));
-    catalog.Refuse(model.spec.name, why);
+    const std::optional<std::string> why = catalog.RefusalOf(**host);
+    if (!why) continue;
     health.RefuseModel(model.spec.name);
-    Log(LogLevel::kError, "refused", {{"model", model.spec.name}, {"reason", why}});
+    Log(LogLevel::kError, "refused", {{"model", model.spec.name}, {"reason", *why}});
   }
 }
 

@@ -16,7 +16,12 @@ namespace tally {
 void CreateMissingModels(const std::vector<config::ConfiguredModel>& models,
                          hosting::Registry& registry);
 
-// After recovery: a model whose stored spec differs from the configured one is refused, both shown.
+// Before recovery: a model is refused from the moment its stored spec is known to differ, with both
+// shown, so that none can be taught meanwhile.
+void ExpectConfiguredSpecs(const std::vector<config::ConfiguredModel>& models,
+                           rpc::Catalog& catalog);
+
+// After recovery: tells log and health of every model that is refused.
 void RefuseDifferingModels(const std::vector<config::ConfiguredModel>& models,
                            rpc::Catalog& catalog, rpc::Health& health);
 

@@ -78,6 +78,7 @@ absl::Status Daemon::OpenModels() {
   catalog_ = std::make_unique<rpc::Catalog>(*registry_);
   ApplyLiveSettings();
   CreateMissingModels(config_.models, *registry_);
+  ExpectConfiguredSpecs(config_.models, *catalog_);
   return absl::OkStatus();
 }
 

@@ -107,33 +107,44 @@ absl::StatusOr<std::shared_ptr<hosting::ModelHost>> Catalog::Find(std::string_vi
   if (!host.ok()) {
     return WithResource(WithReason(host.status(), "MODEL_NOT_FOUND"), "model", model);
   }
-  if (const auto why = RefusalOf(model); why && !AllowedWhenRefused(call)) {
+  if (NeedOf(call) == Need::kExistence) return host;
+  // The way of ModelInfer: a snapshot is all it needs, and is cheaper to ask for than the status.
+  const bool has_snapshot = (*host)->snapshot() != nullptr;
+  absl::Status admitted;
+  if (NeedOf(call) != Need::kSnapshot || !has_snapshot) {
+    admitted = AdmitByState((*host)->status(), has_snapshot, model, call);
+  }
+  // Asked after the state was read: a state that admits calls comes after the spec became known.
+  if (const auto why = RefusalOf(**host); why && !AllowedWhenRefused(call)) {
     return WithResource(WithReason(absl::FailedPreconditionError(*why), "SPEC_DIFFERS"), "model",
                         model);
   }
-  // The way of ModelInfer: a snapshot is all it needs, and is cheaper to ask for than the status.
-  if (NeedOf(call) == Need::kExistence) return host;
-  const bool has_snapshot = (*host)->snapshot() != nullptr;
-  if (NeedOf(call) == Need::kSnapshot && has_snapshot) return host;
-  absl::Status admitted = AdmitByState((*host)->status(), has_snapshot, model, call);
   if (!admitted.ok()) return admitted;
   return host;
 }
 
-std::optional<std::string> Catalog::RefusalOf(const std::string& model) const {
+void Catalog::Expect(const std::string& model, Difference difference) {
   const MutexLock lock(mutex_);
-  const auto found = refused_.find(model);
-  if (found == refused_.end()) return std::nullopt;
-  return found->second;
+  expected_[model] = std::move(difference);
 }
 
-void Catalog::Refuse(const std::string& model, std::string why) {
+std::optional<std::string> Catalog::RefusalOf(const hosting::ModelHost& host) const {
+  const std::string& model = host.name();
   const MutexLock lock(mutex_);
-  refused_[model] = std::move(why);
+  if (const auto expected = expected_.find(model); expected != expected_.end()) {
+    if (const auto stored = host.spec(); stored != nullptr) {
+      if (auto why = expected->second(*stored)) refused_[model] = *std::move(why);
+      expected_.erase(expected);
+    }
+  }
+  const auto refused = refused_.find(model);
+  if (refused == refused_.end()) return std::nullopt;
+  return refused->second;
 }
 
 void Catalog::Forget(const std::string& model) {
   const MutexLock lock(mutex_);
+  expected_.erase(model);
   refused_.erase(model);
 }
 

@@ -4,6 +4,7 @@
 #define TALLY_DAEMON_RPC_CATALOG_H_
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,10 +55,13 @@ class Catalog {
                                                            const std::string& model,
                                                            Call call) const;
 
-  // Why a model whose configured spec differs from the stored one is not served; see Refuse.
-  std::optional<std::string> RefusalOf(const std::string& model) const;
-  // From now on the model can only be looked at, exported and deleted.
-  void Refuse(const std::string& model, std::string why);
+  // Says why the model cannot be served if its stored spec is not the expected one.
+  using Difference = std::function<std::optional<std::string>(const ModelSpec& stored)>;
+  // `difference` is asked once, as soon as the stored spec is known: before any call but those that
+  // look at the model. What it says refuses the model.
+  void Expect(const std::string& model, Difference difference);
+  // Why the model can only be looked at, exported and deleted; nothing if it is served.
+  std::optional<std::string> RefusalOf(const hosting::ModelHost& host) const;
   void Forget(const std::string& model);  // after Delete
 
   // The end is announced: everything is served still, but the server is not ready any more.
@@ -75,7 +79,8 @@ class Catalog {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> draining_{false};
   mutable Mutex mutex_;
-  std::map<std::string, std::string> refused_ TALLY_GUARDED_BY(mutex_);
+  mutable std::map<std::string, Difference> expected_ TALLY_GUARDED_BY(mutex_);
+  mutable std::map<std::string, std::string> refused_ TALLY_GUARDED_BY(mutex_);
 };
 
 absl::Status DrainingError();

@@ -49,7 +49,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerConte
     absl::Status status = CheckVersion(request->version(), snapshot->position, request->name());
     if (!status.ok()) return Answer(context, status);
   }
-  response->set_ready(snapshot != nullptr && !catalog.RefusalOf(request->name()));
+  response->set_ready(snapshot != nullptr && !catalog.RefusalOf(**host));
   return Answer(context, absl::OkStatus());
 }
 

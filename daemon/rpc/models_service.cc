@@ -23,7 +23,7 @@ constexpr uint64_t kCheckpointBytesPerParameter = 16;
 constexpr uint64_t kCheckpointOverheadBytes = uint64_t{16} << 20;
 
 void ModelToProto(const Catalog& catalog, const hosting::ModelHost& host, v1::Model& out) {
-  ToProto(host, catalog.RefusalOf(host.name()), out);
+  ToProto(host, catalog.RefusalOf(host), out);
 }
 
 absl::StatusOr<ModelSpec> SpecOf(const v1::CreateRequest& request) {

@@ -509,7 +509,7 @@ TEST_F(ServerTest, HealthFollowsRecoveryModelsAndDrain) {
 }
 
 TEST_F(ServerTest, AModelMadeAfterARefusedOneWasDeletedIsServed) {
-  server_.catalog.Refuse("digits", "the specs differ");
+  server_.catalog.Expect("digits", [](const ModelSpec&) { return "the specs differ"; });
   server_.health.RefuseModel("digits");
   v1::TrainResponse trained;
   EXPECT_EQ(ReasonOf(Train(MakeSamples(1, 1), trained)), "SPEC_DIFFERS");

@@ -231,12 +231,27 @@ TEST_F(StateTableTest, ARefusedModelCanOnlyBeLookedAtExportedAndDeleted) {
                                             "ListCheckpoints", "ModelReady", "ModelMetadata"};
   for (const auto& [name, call] : Calls()) {
     Prepare({hosting::ModelState::kReady, true});
-    server_.catalog.Refuse("m", "the spec differs");
+    server_.catalog.Expect("m", [](const ModelSpec&) { return "the spec differs"; });
     const grpc::Status status = call();
     const bool ok = std::find(allowed.begin(), allowed.end(), name) != allowed.end();
     EXPECT_EQ(CodeName(status.error_code()), ok ? "OK" : "FAILED_PRECONDITION") << name;
     EXPECT_EQ(ReasonOf(status), ok ? "" : "SPEC_DIFFERS") << name;
   }
+}
+
+TEST_F(StateTableTest, AnExpectedSpecIsComparedOnceAndRefusesNothingIfItIsTheStoredOne) {
+  Prepare({hosting::ModelState::kReady, true});
+  int asked = 0;
+  server_.catalog.Expect("m", [&asked](const ModelSpec& stored) -> std::optional<std::string> {
+    ++asked;
+    if (stored.name == "m") return std::nullopt;
+    return "the spec differs";
+  });
+  for (const auto& [name, call] : Calls()) {
+    Prepare({hosting::ModelState::kReady, true});
+    EXPECT_EQ(CodeName(call().error_code()), "OK") << name;
+  }
+  EXPECT_EQ(asked, 1);
 }
 
 TEST_F(StateTableTest, WhileTheDaemonDrainsEveryCallIsUnavailable) {
