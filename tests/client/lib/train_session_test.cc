@@ -1,6 +1,7 @@
-// Goal: a TrainSession delivers every sample exactly once and in order, whatever breaks, in bounded
-// memory. Method: sessions against an in-process server that a script makes keep, drop, acknowledge
-// or break; afterwards the labels the server kept are compared with those that were sent.
+// Goal: a TrainSession delivers every sample exactly once and in order, whatever breaks, in
+// bounded memory.
+// Method: sessions against an in-process server that a script makes keep, drop, acknowledge or
+// break; afterwards the labels the server kept are compared with those that were sent.
 
 #include "tally/train_session.h"
 

@@ -1,7 +1,5 @@
 #include "tests/daemon/e2e/bad_checkpoints.h"
 
-#include "client/lib/status.h"
-
 namespace tally::e2e {
 
 std::string FlipBit(std::string bytes, size_t at) {
@@ -25,7 +23,5 @@ std::string WithFloatTensors(std::string checkpoint) {
   }
   return checkpoint;
 }
-
-absl::Status FromGrpcForTest(const grpc::Status& status) { return internal::FromGrpc(status); }
 
 }  // namespace tally::e2e

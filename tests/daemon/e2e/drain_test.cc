@@ -1,7 +1,8 @@
-// Goal: SIGTERM in the middle of a training is no accident: the daemon exits 0 without learning or
-// losing anything else, and the client goes on with the next one. Method: the real daemon is
-// terminated several times while a client streams; afterwards the digest is that of an undisturbed
-// run. Then the same with a daemon that has a partial mini-batch open.
+// Goal: SIGTERM in the middle of a training is no accident: the daemon exits 0 without learning
+// or losing anything else, and the client goes on with the next one.
+// Method: the real daemon is terminated several times while a client streams; afterwards the
+// digest is that of an undisturbed run. Then the same with a daemon that has a partial
+// mini-batch open.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// Goal: the whole way of a user through the real programs, and that the daemon learns exactly what
-// `tally fit` learns.
+// Goal: the whole way of a user through the real programs, and that the daemon learns exactly
+// what `tally fit` learns.
 // Method: the `tally` command as a process against a tallyd process; digests are compared with
 // those of a learner trained in this process, and with `tally fit`.
 

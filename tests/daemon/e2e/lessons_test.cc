@@ -1,8 +1,8 @@
 // Goal: what users of online learners reported as broken works here: saving has no side effect
-// (Vowpal Wabbit #641, #413), parallel saves are safe (#627), the model survives pressure (#628),
-// many models live in one process (#1231), prediction changes nothing (River #1011). Method: a
-// model is disturbed in each of these ways while it learns; its digest must be that of a model left
-// in peace.
+// (Vowpal Wabbit #641, #413), parallel saves are safe (#627), the model survives pressure
+// (#628), many models live in one process (#1231), prediction changes nothing (River #1011).
+// Method: a model is disturbed in each of these ways while it learns; its digest must be that of
+// a model left in peace.
 
 #include <gtest/gtest.h>
 

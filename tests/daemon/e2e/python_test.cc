@@ -1,6 +1,6 @@
 // Goal: the Python example works, and resumes.
-// Method: Debian's interpreter runs it twice against the real daemon. Skipped where grpcio is not
-// installed.
+// Method: Debian's interpreter runs it twice against the real daemon. Skipped where grpcio is
+// not installed.
 
 #include <gtest/gtest.h>
 
