@@ -147,7 +147,7 @@ TEST_F(ClientTest, ExportAndImportMoveFilesOfAnySizeUnchanged) {
 }
 
 TEST_F(ClientTest, ExportStopsWhenTheFileCannotBeWritten) {
-  server_.models.file = std::string(1 << 20, 'x');
+  server_.models.file = std::string(4 << 20, 'x');
   std::ostringstream out;
   out.setstate(std::ios::badbit);
   EXPECT_EQ(client_->Export("m", std::nullopt, out).status().code(), absl::StatusCode::kUnknown);

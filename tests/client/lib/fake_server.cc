@@ -199,7 +199,7 @@ grpc::Status FakeModels::Get(grpc::ServerContext* context, const v1::GetRequest*
 
 grpc::Status FakeModels::Export(grpc::ServerContext*, const v1::ExportRequest*,
                                 grpc::ServerWriter<v1::ExportResponse>* writer) {
-  constexpr size_t kChunk = 1000;
+  constexpr size_t kChunk = 100'000;
   for (size_t at = 0; at < file.size(); at += kChunk) {
     v1::ExportResponse response;
     if (at == 0) response.mutable_checkpoint()->set_size_bytes(file.size());
