@@ -44,6 +44,9 @@ class TruncDivider32 {
   }
 
   constexpr int32_t divisor() const { return divisor_; }
+  // What kernels that divide whole vectors need: |n| / divisor is (|n| * multiplier) >> shift.
+  constexpr uint32_t multiplier() const { return multiplier_; }
+  constexpr int32_t shift() const { return shift_; }
 
   // |n| / divisor for |n| <= 2^31.
   constexpr uint32_t DivideMagnitude(uint32_t magnitude) const {

@@ -1,0 +1,158 @@
+// AVX2: a pair product is one vpmaddwd on eight columns; division by a pair of 32 x 32 -> 64 bit
+// multiplications.
+
+#include <immintrin.h>
+
+#include "core/kernels/isa/portable_rows.h"
+
+namespace tally::kernels {
+namespace {
+
+// kPanels neighbouring panels at once, so that enough sums are under way to hide the latency.
+template <size_t kPanels>
+void AddPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_t stride,
+                int32_t* sums) {
+  __m256i* out = reinterpret_cast<__m256i*>(sums);
+  __m256i partial[2 * kPanels];
+#pragma GCC unroll 8
+  for (size_t v = 0; v < 2 * kPanels; ++v) partial[v] = _mm256_load_si256(out + v);
+  for (size_t t = 0; t < count; ++t) {
+    const __m256i pair = _mm256_set1_epi32(static_cast<int32_t>(terms[t].pair));
+    const int16_t* line = first + terms[t].line * kLine;
+#pragma GCC unroll 8
+    for (size_t v = 0; v < 2 * kPanels; ++v) {
+      const __m256i weights = _mm256_load_si256(
+          reinterpret_cast<const __m256i*>(line + v / 2 * stride + v % 2 * (kLine / 2)));
+      partial[v] = _mm256_add_epi32(partial[v], _mm256_madd_epi16(weights, pair));
+    }
+  }
+#pragma GCC unroll 8
+  for (size_t v = 0; v < 2 * kPanels; ++v) _mm256_store_si256(out + v, partial[v]);
+}
+
+void AddPairsAvx2(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
+                  int32_t* sums) {
+  size_t p = 0;
+  for (; p + 4 <= lines.panels; p += 4) {
+    AddPairsTo<4>(terms, count, lines.first + p * lines.panel_stride, lines.panel_stride,
+                  sums + p * kPanel);
+  }
+  const int16_t* first = lines.first + p * lines.panel_stride;
+  switch (lines.panels - p) {
+    case 3:
+      return AddPairsTo<3>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+    case 2:
+      return AddPairsTo<2>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+    case 1:
+      return AddPairsTo<1>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+    default:
+      return;
+  }
+}
+
+struct Constants {
+  explicit Constants(const UpdateConstants& from)
+      : multiplier(_mm256_set1_epi32(static_cast<int32_t>(from.multiplier))),
+        inverse(_mm256_set1_epi32(from.inverse)),
+        highest(_mm256_set1_epi32(from.limit)),
+        lowest(_mm256_set1_epi32(-from.limit)),
+        shift(_mm_cvtsi32_si128(static_cast<int32_t>(from.shift - 32))),
+        narrow_shift(from.shift < 32) {}
+
+  __m256i multiplier;
+  __m256i inverse;
+  __m256i highest;
+  __m256i lowest;
+  __m128i shift;      // after the high halves of the products
+  bool narrow_shift;  // the shift is 31: inverse 1
+};
+
+// |n| / inverse. The high halves of the products of even and odd lanes, shifted by the rest.
+inline __m256i Divide(const Constants& constants, __m256i magnitude) {
+  if (constants.narrow_shift) return magnitude;
+  const __m256i even = _mm256_mul_epu32(magnitude, constants.multiplier);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(magnitude, 32), constants.multiplier);
+  const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  return _mm256_srl_epi32(high, constants.shift);
+}
+
+// The signed quotient, cut to +-65535, for 8 sums; residuals move on if kFeedback.
+template <bool kFeedback>
+inline __m256i Quotient(const Constants& constants, const int32_t* sums, int32_t* residuals) {
+  __m256i total = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums));
+  if (kFeedback) {
+    total = _mm256_add_epi32(total,
+                             _mm256_load_si256(reinterpret_cast<const __m256i*>(residuals)));
+  }
+  const __m256i magnitude = _mm256_abs_epi32(total);
+  const __m256i quotient = Divide(constants, magnitude);
+  if (kFeedback) {
+    const __m256i rest =
+        _mm256_sub_epi32(magnitude, _mm256_mullo_epi32(quotient, constants.inverse));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(residuals), _mm256_sign_epi32(rest, total));
+  }
+  const __m256i cut = _mm256_min_epu32(quotient, _mm256_set1_epi32(kQuotientMax));
+  return _mm256_sign_epi32(cut, total);
+}
+
+// Moves the weights of 8 columns, both rows: 32-bit lanes with the even row in the low half.
+template <bool kFeedback>
+inline void MoveEight(const Constants& constants, const int32_t* sums, int32_t* residuals,
+                      size_t width, int16_t* weights, __m256i& clamped, __m256i& magnitudes) {
+  const __m256i even_step = Quotient<kFeedback>(constants, sums, residuals);
+  const __m256i odd_step = Quotient<kFeedback>(constants, sums + width, residuals + width);
+  __m256i* place = reinterpret_cast<__m256i*>(weights);
+  const __m256i pairs = _mm256_load_si256(place);
+  const __m256i even =
+      _mm256_sub_epi32(_mm256_srai_epi32(_mm256_slli_epi32(pairs, 16), 16), even_step);
+  const __m256i odd = _mm256_sub_epi32(_mm256_srai_epi32(pairs, 16), odd_step);
+  const __m256i kept_even =
+      _mm256_max_epi32(_mm256_min_epi32(even, constants.highest), constants.lowest);
+  const __m256i kept_odd =
+      _mm256_max_epi32(_mm256_min_epi32(odd, constants.highest), constants.lowest);
+  // Equal lanes count -1; two a turn are free of clamping.
+  clamped = _mm256_add_epi32(clamped, _mm256_add_epi32(_mm256_cmpeq_epi32(even, kept_even),
+                                                       _mm256_cmpeq_epi32(odd, kept_odd)));
+  const __m256i kept =
+      _mm256_blend_epi16(kept_even, _mm256_slli_epi32(kept_odd, 16), 0xaa);
+  magnitudes = _mm256_max_epu16(magnitudes, _mm256_abs_epi16(kept));
+  _mm256_store_si256(place, kept);
+}
+
+template <bool kFeedback>
+void UpdateLineAvx2(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
+                    PanelLines<int16_t> weights, UpdateTally& tally) {
+  const Constants constants(from);
+  const size_t width = weights.panels * kPanel;
+  __m256i equal = _mm256_setzero_si256();
+  const __m256i known = _mm256_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
+  __m256i magnitudes = known;
+  for (size_t j = 0; j < width; j += 8) {
+    MoveEight<kFeedback>(constants, sums + j, residuals + j, width,
+                         weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2, equal,
+                         magnitudes);
+  }
+  alignas(32) int32_t counts[8];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(counts), equal);
+  tally.clamped += 2 * width;
+  for (const int32_t count : counts) tally.clamped -= static_cast<uint32_t>(-count);
+  if (_mm256_movemask_epi8(_mm256_cmpeq_epi16(magnitudes, known)) == -1) return;
+  alignas(32) uint16_t sizes[kPanel];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(sizes), magnitudes);
+  for (const uint16_t size : sizes) {
+    if (size > tally.magnitude_max) tally.magnitude_max = size;
+  }
+}
+
+void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
+                          PanelLines<int16_t> weights, UpdateTally& tally) {
+  UpdateLineAvx2<false>(constants, sums, nullptr, weights, tally);
+}
+
+}  // namespace
+
+extern const RowTable kAvx2Rows;
+const RowTable kAvx2Rows = {Level::kAvx2, ListPairs, AddPairsAvx2, UpdateTowardZeroAvx2,
+                            UpdateLineAvx2<true>};
+
+}  // namespace tally::kernels

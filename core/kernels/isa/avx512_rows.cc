@@ -1,0 +1,182 @@
+// AVX-512 with VNNI: a pair product and its addition are one vpdpwssd on sixteen columns.
+
+#include <immintrin.h>
+
+#include "core/kernels/isa/portable_rows.h"
+
+namespace tally::kernels {
+namespace {
+
+size_t ListPairsAvx512(const int16_t* x, size_t pairs, uint32_t first_line, PairTerm* terms) {
+  const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const uint32_t* source = reinterpret_cast<const uint32_t*>(x);
+  size_t listed = 0;
+  for (size_t i = 0; i < pairs; i += kPanel) {
+    const size_t left = pairs - i;
+    const __mmask16 valid = static_cast<__mmask16>(left >= kPanel ? 0xffffu : (1u << left) - 1);
+    const __m512i values = _mm512_maskz_loadu_epi32(valid, source + i);
+    uint32_t nonzero = _mm512_test_epi32_mask(values, values);
+    if (nonzero == 0) continue;
+    alignas(64) uint32_t dense[kPanel];
+    alignas(64) uint32_t places[kPanel];
+    _mm512_store_si512(dense, _mm512_maskz_compress_epi32(static_cast<__mmask16>(nonzero), values));
+    _mm512_store_si512(places,
+                       _mm512_maskz_compress_epi32(static_cast<__mmask16>(nonzero), lanes));
+    const uint32_t count = static_cast<uint32_t>(__builtin_popcount(nonzero));
+    for (uint32_t t = 0; t < count; ++t) {
+      terms[listed + t] = {first_line + static_cast<uint32_t>(i) + places[t], dense[t]};
+    }
+    listed += count;
+  }
+  return listed;
+}
+
+template <size_t kPanels>
+void AddPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_t stride,
+                int32_t* sums) {
+  __m512i partial[kPanels];
+#pragma GCC unroll 8
+  for (size_t p = 0; p < kPanels; ++p) partial[p] = _mm512_load_si512(sums + p * kPanel);
+  for (size_t t = 0; t < count; ++t) {
+    const __m512i pair = _mm512_set1_epi32(static_cast<int32_t>(terms[t].pair));
+    const int16_t* line = first + terms[t].line * kLine;
+#pragma GCC unroll 8
+    for (size_t p = 0; p < kPanels; ++p) {
+      partial[p] = _mm512_dpwssd_epi32(partial[p], _mm512_load_si512(line + p * stride), pair);
+    }
+  }
+#pragma GCC unroll 8
+  for (size_t p = 0; p < kPanels; ++p) _mm512_store_si512(sums + p * kPanel, partial[p]);
+}
+
+void AddPairsAvx512(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
+                    int32_t* sums) {
+  const size_t stride = lines.panel_stride;
+  size_t p = 0;
+  for (; p + 8 <= lines.panels; p += 8) {
+    AddPairsTo<8>(terms, count, lines.first + p * stride, stride, sums + p * kPanel);
+  }
+  const int16_t* first = lines.first + p * stride;
+  int32_t* rest = sums + p * kPanel;
+  switch (lines.panels - p) {
+    case 7:
+      return AddPairsTo<7>(terms, count, first, stride, rest);
+    case 6:
+      return AddPairsTo<6>(terms, count, first, stride, rest);
+    case 5:
+      return AddPairsTo<5>(terms, count, first, stride, rest);
+    case 4:
+      return AddPairsTo<4>(terms, count, first, stride, rest);
+    case 3:
+      return AddPairsTo<3>(terms, count, first, stride, rest);
+    case 2:
+      return AddPairsTo<2>(terms, count, first, stride, rest);
+    case 1:
+      return AddPairsTo<1>(terms, count, first, stride, rest);
+    default:
+      return;
+  }
+}
+
+struct Constants {
+  explicit Constants(const UpdateConstants& from)
+      : multiplier(_mm512_set1_epi32(static_cast<int32_t>(from.multiplier))),
+        inverse(_mm512_set1_epi32(from.inverse)),
+        highest(_mm512_set1_epi32(from.limit)),
+        lowest(_mm512_set1_epi32(-from.limit)),
+        shift(_mm_cvtsi32_si128(static_cast<int32_t>(from.shift) - 32)),
+        by_one(from.shift < 32) {}
+
+  __m512i multiplier;
+  __m512i inverse;
+  __m512i highest;
+  __m512i lowest;
+  __m128i shift;  // after the high halves of the products
+  bool by_one;    // the shift is 31 for inverse 1 only
+};
+
+// |n| / inverse: the high halves of the products of even and odd lanes, shifted by the rest.
+inline __m512i Divide(const Constants& constants, __m512i magnitude) {
+  if (constants.by_one) return magnitude;
+  const __m512i even = _mm512_mul_epu32(magnitude, constants.multiplier);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(magnitude, 32), constants.multiplier);
+  const __m512i high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  return _mm512_srl_epi32(high, constants.shift);
+}
+
+// The signed quotient, cut to +-65535, for 16 sums; residuals move on if kFeedback.
+template <bool kFeedback>
+inline __m512i Quotient(const Constants& constants, const int32_t* sums, int32_t* residuals) {
+  __m512i total = _mm512_load_si512(sums);
+  if (kFeedback) total = _mm512_add_epi32(total, _mm512_load_si512(residuals));
+  const __m512i magnitude = _mm512_abs_epi32(total);
+  const __m512i zero = _mm512_setzero_si512();
+  const __mmask16 negative = _mm512_cmplt_epi32_mask(total, zero);
+  const __m512i quotient = Divide(constants, magnitude);
+  if (kFeedback) {
+    const __m512i rest =
+        _mm512_sub_epi32(magnitude, _mm512_mullo_epi32(quotient, constants.inverse));
+    _mm512_store_si512(residuals, _mm512_mask_sub_epi32(rest, negative, zero, rest));
+  }
+  const __m512i cut = _mm512_min_epu32(quotient, _mm512_set1_epi32(kQuotientMax));
+  return _mm512_mask_sub_epi32(cut, negative, zero, cut);
+}
+
+// Moves the weights of one panel's line: 32-bit lanes with the even row in the low half.
+template <bool kFeedback>
+inline uint32_t MovePanel(const Constants& constants, const int32_t* sums, int32_t* residuals,
+                          size_t width, int16_t* weights, __m512i& magnitudes) {
+  const __m512i even_step = Quotient<kFeedback>(constants, sums, residuals);
+  const __m512i odd_step = Quotient<kFeedback>(constants, sums + width, residuals + width);
+  const __m512i pairs = _mm512_load_si512(weights);
+  const __m512i even =
+      _mm512_sub_epi32(_mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16), even_step);
+  const __m512i odd = _mm512_sub_epi32(_mm512_srai_epi32(pairs, 16), odd_step);
+  const __m512i kept_even =
+      _mm512_max_epi32(_mm512_min_epi32(even, constants.highest), constants.lowest);
+  const __m512i kept_odd =
+      _mm512_max_epi32(_mm512_min_epi32(odd, constants.highest), constants.lowest);
+  const uint32_t clamped =
+      uint32_t{_mm512_cmpneq_epi32_mask(even, kept_even)} |
+      uint32_t{_mm512_cmpneq_epi32_mask(odd, kept_odd)} << 16;
+  const __m512i kept =
+      _mm512_mask_blend_epi16(0xaaaaaaaau, kept_even, _mm512_slli_epi32(kept_odd, 16));
+  magnitudes = _mm512_max_epu16(magnitudes, _mm512_abs_epi16(kept));
+  _mm512_store_si512(weights, kept);
+  return clamped;
+}
+
+template <bool kFeedback>
+void UpdateLineAvx512(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
+                      PanelLines<int16_t> weights, UpdateTally& tally) {
+  const Constants constants(from);
+  const size_t width = weights.panels * kPanel;
+  const __m512i known = _mm512_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
+  __m512i magnitudes = known;
+  for (size_t p = 0; p < weights.panels; ++p) {
+    const size_t first = p * kPanel;
+    const uint32_t clamped =
+        MovePanel<kFeedback>(constants, sums + first, residuals + first, width,
+                             weights.first + p * weights.panel_stride, magnitudes);
+    if (clamped != 0) tally.clamped += static_cast<uint64_t>(__builtin_popcount(clamped));
+  }
+  if (_mm512_cmpneq_epi16_mask(magnitudes, known) == 0) return;
+  alignas(64) uint16_t sizes[2 * kPanel];
+  _mm512_store_si512(sizes, magnitudes);
+  for (const uint16_t size : sizes) {
+    if (size > tally.magnitude_max) tally.magnitude_max = size;
+  }
+}
+
+void UpdateTowardZeroAvx512(const UpdateConstants& constants, const int32_t* sums,
+                            PanelLines<int16_t> weights, UpdateTally& tally) {
+  UpdateLineAvx512<false>(constants, sums, nullptr, weights, tally);
+}
+
+}  // namespace
+
+extern const RowTable kAvx512Rows;
+const RowTable kAvx512Rows = {Level::kAvx512, ListPairsAvx512, AddPairsAvx512,
+                              UpdateTowardZeroAvx512, UpdateLineAvx512<true>};
+
+}  // namespace tally::kernels

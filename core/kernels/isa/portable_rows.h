@@ -1,0 +1,119 @@
+// The row kernels in plain C++: the definition, and what levels without a version of their own use.
+// Included once a unit, so that each level's compiler flags apply to it; hence the unnamed
+// namespace, and no function of another header that is not constexpr and tiny.
+
+#ifndef TALLY_CORE_KERNELS_ISA_PORTABLE_ROWS_H_
+#define TALLY_CORE_KERNELS_ISA_PORTABLE_ROWS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernels/row_table.h"
+
+namespace tally::kernels {
+namespace {  // NOLINT: see above
+
+constexpr size_t kPanel = 16;  // columns
+constexpr size_t kLine = 32;   // elements of a line in one panel
+
+// Every q beyond it takes every w to the limit; cutting there keeps w - q within int32.
+constexpr uint32_t kQuotientMax = 65535;
+
+// Bytes that may lie anywhere; memcpy would be a call at low optimisation.
+struct __attribute__((packed, may_alias)) LoosePair {
+  uint32_t value;
+};
+
+inline int32_t Low(uint32_t pair) { return static_cast<int16_t>(pair & 0xffffu); }
+inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
+
+[[maybe_unused]] size_t ListPairs(const int16_t* x, size_t pairs, uint32_t first_line,
+                                  PairTerm* terms) {
+  const LoosePair* source = reinterpret_cast<const LoosePair*>(x);
+  size_t listed = 0;
+  for (size_t i = 0; i < pairs; ++i) {
+    const uint32_t pair = source[i].value;
+    terms[listed] = {first_line + static_cast<uint32_t>(i), pair};
+    listed += pair != 0 ? 1 : 0;
+  }
+  return listed;
+}
+
+[[maybe_unused]] void AddPairs(const PairTerm* terms, size_t count,
+                               PanelLines<const int16_t> lines, int32_t* sums) {
+  for (size_t p = 0; p < lines.panels; ++p) {
+    const int16_t* panel = lines.first + p * lines.panel_stride;
+    int32_t partial[kPanel];
+    for (size_t j = 0; j < kPanel; ++j) partial[j] = sums[p * kPanel + j];
+    for (size_t t = 0; t < count; ++t) {
+      const int16_t* line = panel + terms[t].line * kLine;
+      const int32_t low = Low(terms[t].pair);
+      const int32_t high = High(terms[t].pair);
+      for (size_t j = 0; j < kPanel; ++j) {
+        partial[j] += low * line[2 * j] + high * line[2 * j + 1];
+      }
+    }
+    for (size_t j = 0; j < kPanel; ++j) sums[p * kPanel + j] = partial[j];
+  }
+}
+
+// |n| / inverse for |n| <= 2^31.
+inline uint32_t DivideMagnitude(const UpdateConstants& constants, uint32_t magnitude) {
+  return static_cast<uint32_t>((uint64_t{magnitude} * constants.multiplier) >> constants.shift);
+}
+
+// Moves 16 weights of one row, every second element from `weights` on. `residuals` may be null.
+inline void MoveRow(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
+                    int16_t* weights, uint32_t& clamped, uint32_t& magnitude_max) {
+  for (size_t j = 0; j < kPanel; ++j) {
+    const int32_t total = residuals == nullptr ? sums[j] : residuals[j] + sums[j];
+    const uint32_t sign = 0u - (static_cast<uint32_t>(total) >> 31);
+    const uint32_t magnitude = (static_cast<uint32_t>(total) ^ sign) - sign;
+    const uint32_t quotient = DivideMagnitude(constants, magnitude);
+    if (residuals != nullptr) {
+      const uint32_t rest = magnitude - quotient * static_cast<uint32_t>(constants.inverse);
+      residuals[j] = static_cast<int32_t>((rest ^ sign) - sign);
+    }
+    const uint32_t cut = quotient < kQuotientMax ? quotient : kQuotientMax;
+    const int32_t moved = weights[2 * j] - static_cast<int32_t>((cut ^ sign) - sign);
+    int32_t kept = moved < constants.limit ? moved : constants.limit;
+    kept = kept > -constants.limit ? kept : -constants.limit;
+    clamped += moved != kept ? 1u : 0u;
+    const uint32_t size = static_cast<uint32_t>(kept < 0 ? -kept : kept);
+    magnitude_max = size > magnitude_max ? size : magnitude_max;
+    weights[2 * j] = static_cast<int16_t>(kept);
+  }
+}
+
+template <bool kFeedback>
+void UpdateLine(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
+                PanelLines<int16_t> weights, UpdateTally& tally) {
+  const size_t width = weights.panels * kPanel;
+  uint32_t clamped = 0;
+  uint32_t magnitude_max = tally.magnitude_max;
+  for (size_t p = 0; p < weights.panels; ++p) {
+    for (size_t row = 0; row < 2; ++row) {
+      const size_t first = row * width + p * kPanel;
+      MoveRow(constants, sums + first, kFeedback ? residuals + first : nullptr,
+              weights.first + p * weights.panel_stride + row, clamped, magnitude_max);
+    }
+  }
+  tally.clamped += clamped;
+  tally.magnitude_max = magnitude_max;
+}
+
+[[maybe_unused]] void UpdateTowardZero(const UpdateConstants& constants, const int32_t* sums,
+                                       PanelLines<int16_t> weights, UpdateTally& tally) {
+  UpdateLine<false>(constants, sums, nullptr, weights, tally);
+}
+
+[[maybe_unused]] void UpdateWithFeedback(const UpdateConstants& constants, const int32_t* sums,
+                                         int32_t* residuals, PanelLines<int16_t> weights,
+                                         UpdateTally& tally) {
+  UpdateLine<true>(constants, sums, residuals, weights, tally);
+}
+
+}  // namespace
+}  // namespace tally::kernels
+
+#endif  // TALLY_CORE_KERNELS_ISA_PORTABLE_ROWS_H_

@@ -1,0 +1,73 @@
+// The inner loops on rows of packed weights, one set a level: what a step of training by sparse
+// inputs is made of.
+
+#ifndef TALLY_CORE_KERNELS_ROW_TABLE_H_
+#define TALLY_CORE_KERNELS_ROW_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernels/level.h"
+
+namespace tally::kernels {
+
+// Two consecutive int16 elements as they lie in memory, with the line of the packed matrix that
+// they meet.
+struct PairTerm {
+  uint32_t line;
+  uint32_t pair;
+};
+
+// One line of every panel of a PackedMatrix<int16_t>.
+template <class T>
+struct PanelLines {
+  T* first;             // the line in panel 0
+  size_t panel_stride;  // elements
+  size_t panels;
+};
+
+// Division by the inverse learning rate as TruncDivider32 does it, and the clamp.
+struct UpdateConstants {
+  uint32_t multiplier;
+  uint32_t shift;  // 31 to 62
+  int32_t inverse;
+  int32_t limit;
+};
+
+// What updates did, summed over calls.
+struct UpdateTally {
+  uint64_t clamped = 0;        // weights cut at +-limit
+  uint32_t magnitude_max = 0;  // of the weights touched
+};
+
+// Rows of sums and residuals are `panels * 16` long and 64-byte aligned; the two rows of a line
+// follow each other. No sum may leave int32: the caller has bounded it.
+struct RowTable {
+  Level level;
+
+  // Lists the pairs of x that are not zero, as lines first_line, first_line + 1, ...; `terms` has
+  // room for all. x need not be aligned. Returns how many.
+  size_t (*list_pairs)(const int16_t* x, size_t pairs, uint32_t first_line, PairTerm* terms);
+
+  // sums[j] += the sum over the terms of pair * (column j of the line).
+  void (*add_pairs)(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
+                    int32_t* sums);
+
+  // For both rows of a line: w = Clamp(w - DivTrunc(sum, inverse), -limit, limit).
+  void (*update_toward_zero)(const UpdateConstants& constants, const int32_t* sums,
+                             PanelLines<int16_t> weights, UpdateTally& tally);
+
+  // The same with residual += sum; q = DivTrunc(residual, inverse); residual -= q * inverse.
+  void (*update_with_feedback)(const UpdateConstants& constants, const int32_t* sums,
+                               int32_t* residuals, PanelLines<int16_t> weights,
+                               UpdateTally& tally);
+};
+
+// The table of a usable level.
+const RowTable& RowsOf(Level level);
+// That of the active level.
+const RowTable& Rows();
+
+}  // namespace tally::kernels
+
+#endif  // TALLY_CORE_KERNELS_ROW_TABLE_H_

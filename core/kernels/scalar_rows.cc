@@ -1,0 +1,11 @@
+// The scalar level: plain C++ for any machine.
+
+#include "core/kernels/isa/portable_rows.h"
+
+namespace tally::kernels {
+
+extern const RowTable kScalarRows;
+const RowTable kScalarRows = {Level::kScalar, ListPairs, AddPairs, UpdateTowardZero,
+                              UpdateWithFeedback};
+
+}  // namespace tally::kernels
