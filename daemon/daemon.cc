@@ -10,6 +10,7 @@
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 #include "daemon/config/address.h"
+#include "daemon/config/environment.h"
 #include "daemon/configured_models.h"
 #include "daemon/platform/log.h"
 #include "daemon/platform/notify.h"
@@ -163,7 +164,7 @@ void Daemon::Reload() {
   // Only a daemon that was ready may say that it is so again.
   const bool tell = recovered_ && !catalog_->stopping();
   if (tell) platform::NotifyReloading();
-  const auto wanted = config::LoadEffectiveConfig(flags_);
+  const auto wanted = config::LoadEffectiveConfig(flags_, config::ProcessEnvironment());
   if (!wanted.ok()) {
     Log(LogLevel::kError, "cannot reload", {{"error", std::string(wanted.status().message())}});
   } else {

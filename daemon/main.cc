@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/config/environment.h"
 #include "daemon/config/flags.h"
 #include "daemon/daemon.h"
 #include "daemon/platform/log.h"
@@ -63,7 +64,7 @@ int Main(const std::vector<std::string>& arguments) {
     std::printf("tallyd %s\n", std::string(config::Version()).c_str());
     return EX_OK;
   }
-  auto loaded = config::LoadEffectiveConfig(*flags);
+  auto loaded = config::LoadEffectiveConfig(*flags, config::ProcessEnvironment());
   if (!loaded.ok()) return Complain(loaded.status(), EX_CONFIG);
   if (flags->action == config::Action::kCheckConfig) {
     std::puts("OK");

@@ -371,25 +371,28 @@ absl::Status ObjectReader::Finish() {
   return status_;
 }
 
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);  // of the Levenshtein matrix
+  for (size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j < row.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
 std::string NearestName(std::string_view word, const std::vector<std::string>& candidates) {
   std::string_view nearest;
   size_t nearest_distance = 2 + word.size() / 3;  // one too far
-  std::vector<size_t> row;                        // of the Levenshtein matrix
   for (const std::string& candidate : candidates) {
-    row.resize(candidate.size() + 1);
-    for (size_t j = 0; j < row.size(); ++j) row[j] = j;
-    for (size_t i = 1; i <= word.size(); ++i) {
-      size_t diagonal = std::exchange(row[0], i);
-      for (size_t j = 1; j < row.size(); ++j) {
-        const size_t substituted = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-      }
-    }
-    if (row.back() < nearest_distance) {
-      nearest_distance = row.back();
-      nearest = candidate;
-    }
+    const size_t distance = EditDistance(word, candidate);
+    if (distance >= nearest_distance) continue;
+    nearest_distance = distance;
+    nearest = candidate;
   }
   return std::string(nearest);
 }

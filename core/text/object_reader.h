@@ -71,6 +71,9 @@ class ObjectReader {
   absl::Status status_;
 };
 
+// Insertions, deletions and substitutions that turn `a` into `b` (Levenshtein).
+size_t EditDistance(std::string_view a, std::string_view b);
+
 // The candidate nearest to `word` by edit distance, or "" if none is near (distance > 1 + length /
 // 3).
 std::string NearestName(std::string_view word, const std::vector<std::string>& candidates);

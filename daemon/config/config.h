@@ -64,7 +64,8 @@ struct Drain {
 // A model the file asks for: created when it does not exist yet.
 struct ConfiguredModel {
   ModelSpec spec;
-  std::string origin;  // "tallyd.yaml:31" or the spec's own file
+  // "tallyd.yaml:31" or the spec's own file, and the variables that changed it.
+  std::string origin;
 };
 
 struct Config {
@@ -106,7 +107,11 @@ class ConfigVisitor {
 // Every key but `version` and `models`.
 void VisitConfig(ConfigVisitor& visitor, Config& config);
 
-// Where each value came from, by dotted path: "default", "tallyd.yaml:12", "command line".
+// Their dotted paths: "state_dir", "listen.unix", ...
+std::vector<std::string> ConfigPaths();
+
+// Where each value came from, by dotted path: "tallyd.yaml:12", "TALLY_LIMITS__ROWS", "command
+// line". Defaults are left out.
 using Origins = std::map<std::string, std::string>;
 
 struct LoadedConfig {

@@ -1,4 +1,5 @@
-// PrintConfig and CompareConfigs: both turn every value into text, by the one walk over all keys.
+// PrintConfig, CompareConfigs and ConfigPaths: all turn every key into text, by the one walk over
+// them.
 
 #include <utility>
 
@@ -93,6 +94,12 @@ std::string ModelLine(const ConfiguredModel& model) {
 }
 
 }  // namespace
+
+std::vector<std::string> ConfigPaths() {
+  std::vector<std::string> paths;
+  for (PrintedKey& key : PrintKeys(Config())) paths.push_back(std::move(key.path));
+  return paths;
+}
 
 ConfigChanges CompareConfigs(const Config& running, const Config& wanted) {
   const std::vector<PrintedKey> before = PrintKeys(running);

@@ -1,27 +1,18 @@
 #include "daemon/config/config_reader.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <set>
+#include <functional>
+#include <string_view>
 #include <utility>
 
-#include "core/learner/model_spec_reader.h"
 #include "core/text/object_reader.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 #include "core/text/value.h"
 #include "daemon/config/address.h"
+#include "daemon/config/environment.h"
 
 namespace tally::config {
 namespace {
-
-constexpr size_t kModelsMax = 1024;
-constexpr size_t kFileBytesMax = size_t{16} << 20;
 
 const text::Value* FindKey(const text::Value& value, std::string_view key) {
   const auto* map = std::get_if<text::Map>(&value.data);
@@ -44,7 +35,7 @@ class Reader : public ConfigVisitor {
 
   void Section(std::string_view key, const std::function<void()>& visit) override {
     const text::Value* child = FindKey(*value_, key);
-    // Without the section its keys keep their defaults.
+    // Without the section its keys keep their values.
     reader_->Object(key, [&](text::ObjectReader& inner) {
       text::ObjectReader* const outer_reader = std::exchange(reader_, &inner);
       const text::Value* const outer_value = std::exchange(value_, child);
@@ -94,8 +85,8 @@ class Reader : public ConfigVisitor {
   std::string prefix_;
 };
 
-// The specs have a reader of their own. What stays is an empty list, so that `models` remains a
-// known key.
+// The specs are read when all layers are in. What stays is an empty list, so that `models` remains
+// a known key.
 absl::StatusOr<text::List> TakeModels(text::Value& document) {
   auto* map = std::get_if<text::Map>(&document.data);
   if (map == nullptr) return text::List();
@@ -111,51 +102,30 @@ absl::StatusOr<text::List> TakeModels(text::Value& document) {
   return text::List();
 }
 
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
-}
+enum class Version { kRequired, kOptional };
 
-absl::StatusOr<ConfiguredModel> ReadModel(const text::Value& item, const std::string& path,
-                                          const std::string& folder, const FileReader& read_file) {
-  ConfiguredModel model;
-  model.origin = PlaceOf(item);
-  if (const auto* file = std::get_if<std::string>(&item.data); file != nullptr) {
-    const std::string full = file->starts_with('/') ? *file : folder + *file;
-    const absl::StatusOr<std::string> text = read_file(full);
-    if (!text.ok()) {
-      return absl::InvalidArgumentError(
-          text::StrCat(model.origin, ": ", path, ": ", std::string(text.status().message())));
-    }
-    model.origin = full;
-    TALLY_ASSIGN_OR_RETURN(model.spec, ModelSpecFromYaml(*text, full));
-  } else {
-    TALLY_ASSIGN_OR_RETURN(model.spec, ReadModelSpec(item, path));
-  }
-  if (model.spec.name.empty()) {
-    return absl::InvalidArgumentError(
-        text::StrCat(model.origin, ": ", path, ".name: missing; a configured model needs a name"));
-  }
-  return model;
-}
-
-absl::Status ReadModels(const text::List& items, const std::string& folder,
-                        const FileReader& read_file, std::vector<ConfiguredModel>& models) {
-  if (items.size() > kModelsMax) {
-    return absl::InvalidArgumentError(text::StrCat(PlaceOf(items[0]), ": models: ", items.size(),
-                                                   " items; at most ", kModelsMax));
-  }
-  std::set<std::string> names;
-  for (size_t i = 0; i < items.size(); ++i) {
-    const std::string path = text::StrCat("models[", i, "]");
-    TALLY_ASSIGN_OR_RETURN(ConfiguredModel model, ReadModel(items[i], path, folder, read_file));
-    if (!names.insert(model.spec.name).second) {
-      return absl::InvalidArgumentError(
-          text::StrCat(model.origin, ": ", path, ".name: \"", model.spec.name, "\" is used twice"));
-    }
-    models.push_back(std::move(model));
+// Lays one document over what `loaded` holds already.
+absl::Status LayOver(const text::Value& document, Version wanted, LoadedConfig& loaded) {
+  text::ObjectReader reader(document, "");
+  uint64_t version = 1;
+  if (wanted == Version::kRequired) reader.Require("version");
+  reader.Unsigned("version", uint64_t{1}, uint64_t{1}, version);
+  Reader visitor(reader, document, loaded.origins);
+  VisitConfig(visitor, loaded.config);
+  reader.ObjectList("models", 0, 0, [](size_t, text::ObjectReader&) {});
+  TALLY_RETURN_IF_ERROR(reader.Finish());
+  if (const text::Value* list = FindKey(document, "models"); list != nullptr) {
+    loaded.origins["models"] = PlaceOf(*list);
   }
   return absl::OkStatus();
+}
+
+absl::Status LayOverFile(const ConfigFile& file, Version wanted, LoadedConfig& loaded,
+                         ModelList& models) {
+  TALLY_ASSIGN_OR_RETURN(text::Value document, text::ParseYaml(file.yaml, file.name));
+  TALLY_ASSIGN_OR_RETURN(const text::List items, TakeModels(document));
+  TALLY_RETURN_IF_ERROR(LayOver(document, wanted, loaded));
+  return models.Append(items);
 }
 
 bool IsMode(const std::string& text) {
@@ -163,42 +133,7 @@ bool IsMode(const std::string& text) {
          text.find_first_not_of("01234567") == std::string::npos;
 }
 
-// Prefixes a cross-field error with the place of the key, when it came from a file.
-absl::Status WithPlace(const absl::Status& status, const Origins& origins) {
-  if (status.ok()) return status;
-  const std::string message(status.message());
-  const auto found = origins.find(message.substr(0, message.find(':')));
-  if (found == origins.end()) return status;
-  return absl::InvalidArgumentError(text::StrCat(found->second, ": ", message));
-}
-
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    const std::string message = text::StrCat("cannot read ", path, ": ", std::strerror(errno));
-    return errno == ENOENT ? absl::NotFoundError(message) : absl::InvalidArgumentError(message);
-  }
-  std::string text;
-  std::array<char, 16384> buffer;
-  ssize_t count = 0;
-  while ((count = read(fd, buffer.data(), buffer.size())) > 0 && text.size() <= kFileBytesMax) {
-    text.append(buffer.data(), static_cast<size_t>(count));
-  }
-  const int error = errno;
-  close(fd);
-  if (count < 0) {
-    return absl::InvalidArgumentError(
-        text::StrCat("cannot read ", path, ": ", std::strerror(error)));
-  }
-  if (text.size() > kFileBytesMax) {
-    return absl::InvalidArgumentError(text::StrCat(path, " is larger than 16 MiB"));
-  }
-  return text;
-}
-
-}  // namespace
-
-absl::Status CheckConfig(const Config& config) {
+absl::Status CheckAcrossKeys(const Config& config) {
   if (config.state_dir.empty()) {
     return absl::InvalidArgumentError("state_dir: must not be empty");
   }
@@ -225,32 +160,35 @@ absl::Status CheckConfig(const Config& config) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<LoadedConfig> ParseConfig(std::string_view yaml, const std::string& file_name,
-                                         const FileReader& read_file) {
-  TALLY_ASSIGN_OR_RETURN(text::Value document, text::ParseYaml(yaml, file_name));
-  TALLY_ASSIGN_OR_RETURN(const text::List models, TakeModels(document));
-  LoadedConfig loaded;
-  text::ObjectReader reader(document, "");
-  uint64_t version = 1;
-  reader.Require("version");
-  reader.Unsigned("version", uint64_t{1}, uint64_t{1}, version);
-  Reader visitor(reader, document, loaded.origins);
-  VisitConfig(visitor, loaded.config);
-  reader.ObjectList("models", 0, 0, [](size_t, text::ObjectReader&) {});
-  TALLY_RETURN_IF_ERROR(reader.Finish());
-  TALLY_RETURN_IF_ERROR(WithPlace(CheckConfig(loaded.config), loaded.origins));
-  TALLY_RETURN_IF_ERROR(ReadModels(models, FolderOf(file_name), read_file, loaded.config.models));
-  if (const text::Value* list = FindKey(document, "models"); list != nullptr) {
-    loaded.origins["models"] = PlaceOf(*list);
-  }
-  return loaded;
+}  // namespace
+
+absl::Status CheckConfig(const LoadedConfig& loaded) {
+  absl::Status status = CheckAcrossKeys(loaded.config);
+  if (status.ok()) return status;
+  // Where the key has its value from, unless it is the default.
+  const std::string message(status.message());
+  const auto found = loaded.origins.find(message.substr(0, message.find(':')));
+  if (found == loaded.origins.end()) return status;
+  return absl::InvalidArgumentError(text::StrCat(found->second, ": ", message));
 }
 
-absl::StatusOr<LoadedConfig> LoadConfig(const std::string& file_name, bool required) {
-  const absl::StatusOr<std::string> yaml = ReadWholeFile(file_name);
-  if (absl::IsNotFound(yaml.status()) && !required) return LoadedConfig();
-  if (!yaml.ok()) return yaml.status();
-  return ParseConfig(*yaml, file_name, ReadWholeFile);
+absl::StatusOr<LoadedConfig> ParseConfig(const ConfigSources& sources,
+                                         const FileReader& read_file) {
+  LoadedConfig loaded;
+  ModelList models(sources.folder, read_file);
+  if (sources.file) {
+    TALLY_RETURN_IF_ERROR(LayOverFile(*sources.file, Version::kRequired, loaded, models));
+  }
+  for (const ConfigFile& drop_in : sources.drop_ins) {
+    TALLY_RETURN_IF_ERROR(LayOverFile(drop_in, Version::kOptional, loaded, models));
+  }
+  TALLY_ASSIGN_OR_RETURN(const EnvironmentLayer environment, ReadEnvironment(sources.environment));
+  TALLY_RETURN_IF_ERROR(LayOver(environment.document, Version::kOptional, loaded));
+  for (const ModelVariable& variable : environment.models) {
+    TALLY_RETURN_IF_ERROR(models.Override(variable));
+  }
+  TALLY_ASSIGN_OR_RETURN(loaded.config.models, models.Read());
+  return loaded;
 }
 
 }  // namespace tally::config

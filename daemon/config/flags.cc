@@ -3,9 +3,11 @@
 #include <getopt.h>
 
 #include <array>
+#include <utility>
 
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
+#include "daemon/config/config_files.h"
 #include "daemon/config/config_reader.h"
 
 namespace tally::config {
@@ -102,12 +104,15 @@ absl::StatusOr<Flags> ParseFlags(const std::vector<std::string>& arguments) {
   return flags;
 }
 
-absl::StatusOr<LoadedConfig> LoadEffectiveConfig(const Flags& flags) {
-  TALLY_ASSIGN_OR_RETURN(
-      LoadedConfig loaded,
-      LoadConfig(flags.config_file.value_or(kDefaultConfigFile), flags.config_file.has_value()));
+absl::StatusOr<LoadedConfig> LoadEffectiveConfig(const Flags& flags,
+                                                 std::vector<std::string> environment) {
+  TALLY_ASSIGN_OR_RETURN(ConfigSources sources,
+                         ReadConfigFiles(flags.config_file.value_or(kDefaultConfigFile),
+                                         flags.config_file.has_value()));
+  sources.environment = std::move(environment);
+  TALLY_ASSIGN_OR_RETURN(LoadedConfig loaded, ParseConfig(sources, ReadWholeFile));
   LayOver(flags, loaded);
-  TALLY_RETURN_IF_ERROR(CheckConfig(loaded.config));
+  TALLY_RETURN_IF_ERROR(CheckConfig(loaded));
   return loaded;
 }
 
@@ -123,11 +128,17 @@ std::string HelpText() {
       "  --state-dir DIR   where models live (default /var/lib/tally)\n"
       "  --listen ADDRESS  unix:PATH or ADDRESS:PORT; may be given once each, and replaces "
       "`listen`\n"
-      "                    of the file (default unix:/run/tally/tallyd.sock; port 0: a free one)\n"
+      "                    as configured (default unix:/run/tally/tallyd.sock; port 0: a free "
+      "one)\n"
       "  --check-config    read the configuration and exit: 0 and OK, or 78 and what is wrong\n"
       "  --print-config    print the effective configuration with the origin of every value\n"
       "  --version         print the version\n"
       "  --help            print this\n"
+      "\n"
+      "What is configured, the later over the earlier: built-in defaults, FILE, conf.d/*.yaml in "
+      "the\n"
+      "folder of FILE by name, environment variables as in TALLY_LIMITS__ROWS=100, and these "
+      "flags.\n"
       "\n"
       "Signals: SIGTERM and SIGINT drain, checkpoint and exit 0; SIGHUP reloads log level and "
       "limits.\n"

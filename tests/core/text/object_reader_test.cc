@@ -256,6 +256,16 @@ TEST(ObjectReaderTest, ADocumentThatIsNoMapIsRefused) {
             "t.yaml:1: got a list, expected a map");
 }
 
+TEST(EditDistanceTest, CountsInsertionsDeletionsAndSubstitutions) {
+  EXPECT_EQ(EditDistance("", ""), 0u);
+  EXPECT_EQ(EditDistance("rows", "rows"), 0u);
+  EXPECT_EQ(EditDistance("", "rows"), 4u);
+  EXPECT_EQ(EditDistance("row", "rows"), 1u);
+  EXPECT_EQ(EditDistance("rwos", "rows"), 2u);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
+  EXPECT_EQ(EditDistance("sitting", "kitten"), 3u);
+}
+
 TEST(NearestNameTest, StaysWithinAThirdOfTheWord) {
   const std::vector<std::string> names = {"units", "activation"};
   EXPECT_EQ(NearestName("unit", names), "units");

@@ -1,6 +1,5 @@
 // Goal: a configuration is read strictly, every mistake is named with file, line, path and remedy,
-// and what was
-//       read can be printed and read again.
+// and what was read can be printed and read again.
 // Method: whole texts through ParseConfig; each kind of mistake with the exact parts of its
 // message.
 
@@ -12,7 +11,7 @@
 #include <map>
 #include <string>
 
-#include "daemon/config/config_reader.h"
+#include "tests/daemon/config/parse_sources.h"
 
 namespace tally::config {
 namespace {
@@ -28,12 +27,9 @@ constexpr char kSpec[] =
 
 absl::StatusOr<LoadedConfig> Parse(const std::string& yaml,
                                    const std::map<std::string, std::string>& files = {}) {
-  return ParseConfig(yaml, "tallyd.yaml",
-                     [files](const std::string& path) -> absl::StatusOr<std::string> {
-                       const auto found = files.find(path);
-                       if (found == files.end()) return absl::NotFoundError("cannot read " + path);
-                       return found->second;
-                     });
+  ConfigSources sources;
+  sources.file = {"tallyd.yaml", yaml};
+  return ParseSources(sources, files);
 }
 
 std::string ErrorOf(const std::string& yaml) {
@@ -194,6 +190,7 @@ TEST(ConfigTest, ModelsAreReadInPlaceOrFromTheirOwnFiles) {
   EXPECT_EQ(loaded->config.models[1].spec.name, "letter");
   EXPECT_EQ(loaded->config.models[1].origin, "letters.yaml");
   EXPECT_EQ(loaded->config.models[2].spec.name, "images");
+  EXPECT_EQ(loaded->config.models[2].origin, "/abs/c.yaml");
 }
 
 TEST(ConfigTest, AMistakeInsideAModelIsNamedWithItsPath) {

@@ -202,6 +202,39 @@ TEST_F(TallydTest, AnOpenStreamIsAcknowledgedBeforeTheEnd) {
   EXPECT_EQ(daemon->Wait(), 0);
 }
 
+TEST_F(TallydTest, CheckConfigCoversDropInsAndVariables) {
+  const std::string config = Config();
+  std::filesystem::create_directory(folder_ / "conf.d");
+  WriteFile(folder_ / "conf.d/10.yaml", "limits: {rows: 3}\n");
+  const auto printed =
+      Start({"--config", config, "--print-config"}, {"TALLY_LIMITS__STREAMS=9", "TALLY_LONG=1"});
+  EXPECT_EQ(printed->Wait(), 0);
+  EXPECT_THAT(printed->Log(),
+              AllOf(HasSubstr("  rows: 3  # " + (folder_ / "conf.d/10.yaml") + ":1\n"),
+                    HasSubstr("  streams: 9  # TALLY_LIMITS__STREAMS\n")));
+  const auto variable = Start({"--config", config, "--check-config"}, {"TALLY_LIMITS__STREAM=9"});
+  EXPECT_EQ(variable->Wait(), 78);
+  EXPECT_THAT(variable->Log(), HasSubstr("tallyd: TALLY_LIMITS__STREAM: unknown variable; did you "
+                                         "mean TALLY_LIMITS__STREAMS?"));
+  WriteFile(folder_ / "conf.d/20.yaml", "\nlimits: {rows: none}\n");
+  const auto drop_in = Start({"--config", config, "--check-config"});
+  EXPECT_EQ(drop_in->Wait(), 78);
+  EXPECT_THAT(drop_in->Log(), HasSubstr("conf.d/20.yaml:2: limits.rows: got \"none\""));
+}
+
+TEST_F(TallydTest, SighupReadsDropInsAgain) {
+  auto daemon = StartReady();
+  const auto channel = Connect();
+  v1::TrainResponse response;
+  ASSERT_TRUE(Train(channel, 1, 4, response).ok());
+  std::filesystem::create_directory(folder_ / "conf.d");
+  WriteFile(folder_ / "conf.d/10.yaml", "limits: {rows: 2}\n");
+  daemon->Signal(SIGHUP);
+  ASSERT_TRUE(daemon->WaitForLog("info: reloaded key=limits.rows")) << daemon->Log();
+  EXPECT_EQ(Train(channel, 5, 4, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(Train(channel, 5, 2, response).ok());
+}
+
 TEST_F(TallydTest, SighupReloadsLimitsAndLevelAndNamesWhatNeedsARestart) {
   auto daemon = StartReady();
   const auto channel = Connect();
