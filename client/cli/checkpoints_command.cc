@@ -3,19 +3,23 @@
 
 #include "CLI/Option.hpp"
 #include "client/cli/commands.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/remote.h"
+#include "core/text/status_macros.h"
 
 namespace tally::cli {
 namespace {
 
 struct CheckpointsOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string name;
 };
 
 absl::Status RunCheckpoints(const CheckpointsOptions& options, Context& context) {
   auto client = ConnectTo(context, options.remote);
   if (!client.ok()) return client.status();
+  TALLY_RETURN_IF_ERROR(WaitForModel(**client, options.name, options.wait, context).status());
   const auto checkpoints = (*client)->ListCheckpoints(options.name);
   if (!checkpoints.ok()) return RemoteError(checkpoints.status());
   std::vector<JsonObject> list;
@@ -37,6 +41,7 @@ void AddCheckpointsCommand(CommandSet& commands) {
                    [options](Context& context) { return RunCheckpoints(*options, context); });
   command.add_option("model", options->name, "The model")->required();
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

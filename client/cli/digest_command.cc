@@ -3,7 +3,9 @@
 
 #include "CLI/Option.hpp"
 #include "client/cli/commands.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/remote.h"
+#include "core/text/status_macros.h"
 #include "core/text/strings.h"
 
 namespace tally::cli {
@@ -11,12 +13,14 @@ namespace {
 
 struct DigestOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string name;
 };
 
 absl::Status RunDigest(const DigestOptions& options, Context& context) {
   auto client = ConnectTo(context, options.remote);
   if (!client.ok()) return client.status();
+  TALLY_RETURN_IF_ERROR(WaitForModel(**client, options.name, options.wait, context).status());
   const auto digest = (*client)->Digest(options.name);
   if (!digest.ok()) return RemoteError(digest.status());
   context.output.Line(text::StrCat(digest->state_digest(), "  step ", digest->step(), "  position ",
@@ -38,6 +42,7 @@ void AddDigestCommand(CommandSet& commands) {
       [options](Context& context) { return RunDigest(*options, context); });
   command.add_option("model", options->name, "The model")->required();
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

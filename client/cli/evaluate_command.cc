@@ -5,6 +5,7 @@
 #include "CLI/Option.hpp"
 #include "client/cli/commands.h"
 #include "client/cli/data_options.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/progress.h"
 #include "client/cli/remote.h"
 #include "client/cli/remote_training.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct EvaluateOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string model;
   DataOptions data;
 };
@@ -56,15 +58,14 @@ std::string DigestOf(const Client& client, const std::string& model,
 
 absl::Status RunEvaluate(const EvaluateOptions& options, Context& context) {
   TALLY_ASSIGN_OR_RETURN(const auto client, ConnectTo(context, options.remote));
-  const auto model = client->Get(options.model);
-  if (!model.ok()) return RemoteError(model.status());
-  TALLY_ASSIGN_OR_RETURN(const ModelSpec spec, SpecFromMessage(model->spec()));
+  TALLY_ASSIGN_OR_RETURN(const v1::Model model,
+                         WaitForModel(*client, options.model, options.wait, context));
+  TALLY_ASSIGN_OR_RETURN(const ModelSpec spec, SpecFromMessage(model.spec()));
   TALLY_ASSIGN_OR_RETURN(const Dataset dataset, LoadTestData(options.data, spec));
 
   const uint64_t started_ms = SteadyMilliseconds();
   // What is trained now is part of the snapshot, even if it was not published yet.
-  const auto result =
-      client->Evaluate(options.model, model->trained_position(), PacketsOf(dataset));
+  const auto result = client->Evaluate(options.model, model.trained_position(), PacketsOf(dataset));
   if (!result.ok()) return RemoteError(result.status());
   const uint64_t elapsed_ms = std::max<uint64_t>(SteadyMilliseconds() - started_ms, 1);
   const uint64_t speed = result->total() * 1000 / elapsed_ms;
@@ -95,6 +96,7 @@ void AddEvaluateCommand(CommandSet& commands) {
   command.add_option("model", options->model, "The model")->required();
   AddDataOptions(command, options->data);
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

@@ -7,6 +7,7 @@
 #include "CLI/Option.hpp"
 #include "client/cli/atomic_file.h"
 #include "client/cli/commands.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/remote.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct ExportOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string name;
   std::optional<uint64_t> position;
   std::string out;
@@ -24,6 +26,7 @@ struct ExportOptions {
 absl::Status RunExport(const ExportOptions& options, Context& context) {
   auto client = ConnectTo(context, options.remote);
   if (!client.ok()) return client.status();
+  TALLY_RETURN_IF_ERROR(WaitForModel(**client, options.name, options.wait, context).status());
   std::ostringstream file;
   const auto checkpoint = (*client)->Export(options.name, options.position, file);
   if (!checkpoint.ok()) return RemoteError(checkpoint.status());
@@ -50,6 +53,7 @@ void AddExportCommand(CommandSet& commands) {
   command.add_option("--position", options->position,
                      "A kept generation (default: checkpoint now and export that)");
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

@@ -8,6 +8,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/data_options.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/remote.h"
 #include "client/cli/remote_training.h"
 #include "client/datasets/idx.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct PredictOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string model;
   std::string images;
   uint32_t index = 0;
@@ -84,9 +86,9 @@ absl::Status PredictRows(const Client& client, const PredictOptions& options,
 
 absl::Status RunPredict(const PredictOptions& options, Context& context) {
   TALLY_ASSIGN_OR_RETURN(const auto client, ConnectTo(context, options.remote));
-  const auto model = client->Get(options.model);
-  if (!model.ok()) return RemoteError(model.status());
-  TALLY_ASSIGN_OR_RETURN(const ModelSpec spec, SpecFromMessage(model->spec()));
+  TALLY_ASSIGN_OR_RETURN(const v1::Model model,
+                         WaitForModel(*client, options.model, options.wait, context));
+  TALLY_ASSIGN_OR_RETURN(const ModelSpec spec, SpecFromMessage(model.spec()));
   TALLY_ASSIGN_OR_RETURN(const Dataset dataset, LoadSamples(options.images, spec));
   if (options.index >= dataset.count()) {
     return UsageError(text::StrCat("--index ", options.index, ": ", options.images, " holds ",
@@ -119,6 +121,7 @@ void AddPredictCommand(CommandSet& commands) {
   command.add_option("--count", options->count, "How many samples (default: 1)")
       ->check(CLI::Range(1u, UINT32_MAX));
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

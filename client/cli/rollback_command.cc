@@ -3,7 +3,9 @@
 
 #include "CLI/Option.hpp"
 #include "client/cli/commands.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/remote.h"
+#include "core/text/status_macros.h"
 #include "core/text/strings.h"
 
 namespace tally::cli {
@@ -11,6 +13,7 @@ namespace {
 
 struct RollbackOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string name;
   uint64_t position = 0;
 };
@@ -18,6 +21,7 @@ struct RollbackOptions {
 absl::Status RunRollback(const RollbackOptions& options, Context& context) {
   auto client = ConnectTo(context, options.remote);
   if (!client.ok()) return client.status();
+  TALLY_RETURN_IF_ERROR(WaitForModel(**client, options.name, options.wait, context).status());
   const auto response = (*client)->Rollback(options.name, options.position);
   if (!response.ok()) return RemoteError(response.status());
   const v1::CheckpointInfo& checkpoint = response->checkpoint();
@@ -42,6 +46,7 @@ void AddRollbackCommand(CommandSet& commands) {
   command.add_option("model", options->name, "The model")->required();
   command.add_option("position", options->position, "The generation's position")->required();
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

@@ -8,6 +8,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/data_options.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/model_wait.h"
 #include "client/cli/progress.h"
 #include "client/cli/remote.h"
 #include "client/cli/remote_training.h"
@@ -22,6 +23,7 @@ constexpr std::chrono::milliseconds kPatience = std::chrono::minutes(10);
 
 struct TrainOptions {
   RemoteOptions remote;
+  WaitOptions wait;
   std::string model;
   DataOptions data;
   PlanOptions plan;
@@ -107,9 +109,9 @@ absl::Status RunTrain(TrainOptions options, Context& context) {
   RemoteTrainingOptions training;
   TALLY_ASSIGN_OR_RETURN(training.durability, DurabilityOf(options.durability));
   TALLY_ASSIGN_OR_RETURN(const auto client, ConnectTo(context, options.remote));
-  const auto model = client->Get(options.model);
-  if (!model.ok()) return RemoteError(model.status());
-  TALLY_ASSIGN_OR_RETURN(const ModelSpec spec, SpecFromMessage(model->spec()));
+  TALLY_ASSIGN_OR_RETURN(const v1::Model model,
+                         WaitForModel(*client, options.model, options.wait, context));
+  TALLY_ASSIGN_OR_RETURN(const ModelSpec spec, SpecFromMessage(model.spec()));
   TALLY_ASSIGN_OR_RETURN(const Dataset dataset, LoadTrainingData(options.data, spec));
   const auto plan = PlanTraining(spec, dataset.count(), options.plan);
   if (!plan.ok()) return WithExitCode(plan.status(), ExitCode::kUsage);
@@ -159,6 +161,7 @@ void AddTrainCommand(CommandSet& commands) {
                      "When a message counts as kept: durable (survives power loss) or buffered "
                      "(default: the daemon's)");
   AddRemoteOptions(command, options->remote);
+  AddWaitOption(command, options->wait);
 }
 
 }  // namespace tally::cli

@@ -26,10 +26,11 @@ struct RunResult {
   }
 };
 
-inline RunResult RunTally(const std::vector<std::string>& arguments) {
+// `terminal`: as if standard error were one.
+inline RunResult RunTally(const std::vector<std::string>& arguments, bool terminal = false) {
   std::ostringstream out;
   std::ostringstream err;
-  Output output(out, err, WantsJson(arguments), false);
+  Output output(out, err, WantsJson(arguments), terminal);
   CommandSet commands(output);
   AddAllCommands(commands);
   const int exit_code = commands.Run(arguments);
