@@ -1,5 +1,6 @@
 // Goal: the floor under every RPC figure: a server that does nothing but answer.
-// Method: the same service, API, transport and arguments as tallyd; ModelInfer returns ten zero scores.
+// Method: the same service, API, transport and arguments as tallyd; ModelInfer returns ten zero
+// scores.
 //
 //   echo_server unix:PATH
 

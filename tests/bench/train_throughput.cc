@@ -1,125 +1,131 @@
-// Goal: training and prediction samples a second in process, without daemon or journal.
-// Method: one pass over an IDX training set in the order of epoch 0, mini-batches gathered
-// beforehand, on one thread; wall time and, for busy machines, the thread's own CPU time.
+// Goal: training samples a second in process, without daemon or journal.
+// Method: an IDX training set in the order of its first epoch, mini-batches gathered beforehand; a
+// few steps to warm up, then as many samples as asked for, round and round; wall time and, for busy
+// machines, processor time of all threads.
 //
-//   train_throughput IMAGES LABELS [NETWORK [ROWS]]
+//   train_throughput [OPTION]... IMAGES LABELS [NETWORK [ROWS]]
 //
-// NETWORK defaults to pocketnn/mnist-mlp, ROWS (of a mini-batch) to what the network has;
-//   prints {"samples_per_second":..,"cpu_samples_per_second":..,"predictions_per_cpu_second":..}
+// NETWORK defaults to pocketnn/mnist-mlp, ROWS (of a mini-batch) to what the network has.
 
-#include <zlib.h>
+#include <getopt.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <ctime>
 #include <string>
 #include <vector>
 
 #include "core/algorithms/algorithms.h"
-#include "core/arithmetic/shuffle.h"
+#include "core/learner/model_spec_reader.h"
+#include "tests/bench/bench_support.h"
 
 namespace {
 
-// The payload of an IDX file behind a header of `header_bytes`.
-std::string ReadPayload(const char* path, size_t header_bytes) {
-  gzFile file = gzopen(path, "rb");
-  if (file == nullptr) {
-    std::fprintf(stderr, "train_throughput: cannot open %s\n", path);
-    std::exit(66);
-  }
-  std::string bytes;
-  char buffer[1 << 16];
-  for (int n = 0; (n = gzread(file, buffer, sizeof buffer)) > 0;) {
-    bytes.append(buffer, static_cast<size_t>(n));
-  }
-  gzclose(file);
-  return bytes.substr(header_bytes);
-}
+using tally::bench::ParseCount;
 
-double CpuSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
+constexpr char kUsage[] =
+    "usage: train_throughput [OPTION]... IMAGES LABELS [NETWORK [ROWS]]\n"
+    "  --samples N    train so many samples (default: each sample once)\n"
+    "  --print-spec   print the network's spec, with ROWS, and train nothing\n"
+    "prints {\"samples_per_second\":..,\"cpu_samples_per_second\":..,\"train_permille\":..}\n";
 
-struct Samples {
-  std::vector<std::byte> pixels;
-  std::vector<uint32_t> labels;
-  size_t row_bytes = 0;
+constexpr size_t kWarmUpSteps = 50;
 
-  tally::RowBatch Rows(size_t first, size_t count) const {
-    return {std::span(pixels).subspan(first * row_bytes, count * row_bytes), count};
-  }
+struct Options {
+  uint64_t samples = 0;
+  bool print_spec = false;
+  std::string images;
+  std::string labels;
+  std::string network = "pocketnn/mnist-mlp";
+  uint64_t rows = 0;
 };
 
-// The samples in the order of epoch 0.
-Samples ReadShuffled(const char* images, const char* labels) {
-  const std::string pixel_bytes = ReadPayload(images, 16);
-  const std::string label_bytes = ReadPayload(labels, 8);
-  Samples samples;
-  samples.row_bytes = pixel_bytes.size() / label_bytes.size();
-  samples.pixels.resize(pixel_bytes.size());
-  std::byte* to = samples.pixels.data();
-  for (const uint32_t i : tally::EpochOrder(1, 0, static_cast<uint32_t>(label_bytes.size()))) {
-    std::memcpy(to, pixel_bytes.data() + i * samples.row_bytes, samples.row_bytes);
-    to += samples.row_bytes;
-    samples.labels.push_back(static_cast<unsigned char>(label_bytes[i]));
+Options Parse(int argc, char** argv) {
+  Options options;
+  const option known[] = {{"samples", required_argument, nullptr, 's'},
+                          {"print-spec", no_argument, nullptr, 'p'},
+                          {"help", no_argument, nullptr, 'h'},
+                          {}};
+  for (int name = 0; (name = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
+    if (name == 's') {
+      options.samples = ParseCount(optarg, kUsage);
+    } else if (name == 'p') {
+      options.print_spec = true;
+    } else {
+      std::fputs(kUsage, name == 'h' ? stdout : stderr);
+      std::exit(name == 'h' ? 0 : 64);
+    }
   }
-  return samples;
+  const std::vector<std::string> rest(argv + optind, argv + argc);
+  if (rest.size() < 2 || rest.size() > 4) {
+    std::fputs(kUsage, stderr);
+    std::exit(64);
+  }
+  options.images = rest[0];
+  options.labels = rest[1];
+  if (rest.size() > 2) options.network = rest[2];
+  if (rest.size() > 3) options.rows = ParseCount(rest[3].c_str(), kUsage);
+  return options;
+}
+
+// Round and round through `samples`.
+class Trainer {
+ public:
+  Trainer(tally::Learner& learner, const tally::bench::Samples& samples)
+      : learner_(learner), samples_(samples), rows_(learner.spec().batch_size) {}
+
+  void Step() {
+    if (first_ + rows_ > samples_.count()) first_ = 0;
+    correct_ +=
+        learner_.TrainStep(samples_.Rows(first_, rows_), samples_.Labels(first_, rows_)).correct;
+    first_ += rows_;
+  }
+  uint64_t correct() const { return correct_; }
+
+ private:
+  tally::Learner& learner_;
+  const tally::bench::Samples& samples_;
+  const size_t rows_;
+  size_t first_ = 0;
+  uint64_t correct_ = 0;
+};
+
+void Train(tally::Learner& learner, const Options& options) {
+  const tally::bench::Samples samples = tally::bench::ReadSamples(options.images, options.labels);
+  if (const uint32_t wanted = learner.calibration_samples_wanted(); wanted > 0) {
+    learner.Calibrate(samples.Rows(0, wanted));
+  }
+  Trainer trainer(learner, samples);
+  for (size_t i = 0; i < kWarmUpSteps; ++i) trainer.Step();
+  const uint64_t correct_before = trainer.correct();
+  const uint64_t rows = learner.spec().batch_size;
+  const uint64_t steps =
+      std::max<uint64_t>(1, (options.samples > 0 ? options.samples : samples.count()) / rows);
+  const int64_t wall_begin = tally::bench::WallNs();
+  const int64_t cpu_begin = tally::bench::ProcessCpuNs();
+  for (uint64_t i = 0; i < steps; ++i) trainer.Step();
+  const int64_t cpu_ns = tally::bench::ProcessCpuNs() - cpu_begin;
+  const int64_t wall_ns = tally::bench::WallNs() - wall_begin;
+  const double trained = static_cast<double>(steps * rows);
+  std::printf(
+      "{\"samples_per_second\":%.0f,\"cpu_samples_per_second\":%.0f,\"train_permille\":%.0f}\n",
+      trained * 1e9 / static_cast<double>(wall_ns), trained * 1e9 / static_cast<double>(cpu_ns),
+      static_cast<double>(trainer.correct() - correct_before) * 1000 / trained);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3 || argc > 5) {
-    std::fprintf(stderr, "usage: train_throughput IMAGES LABELS [NETWORK [ROWS]]\n");
-    return 64;
+  const Options options = Parse(argc, argv);
+  const tally::ModelSpec spec = tally::bench::ZooSpecWithRows(options.network, options.rows);
+  if (options.print_spec) {
+    std::printf("%s\n", tally::PrettySpec(spec).c_str());
+    return 0;
   }
-  auto spec = tally::ZooSpec(argc >= 4 ? argv[3] : "pocketnn/mnist-mlp");
-  if (!spec.ok()) {
-    std::fprintf(stderr, "train_throughput: %s\n", spec.status().ToString().c_str());
-    return 64;
-  }
-  if (argc == 5) {
-    spec->batch_size = static_cast<uint32_t>(std::atoi(argv[4]));
-  }
-  auto learner = tally::MakeLearner(*spec);
+  const auto learner = tally::MakeLearner(spec);
   if (!learner.ok()) {
     std::fprintf(stderr, "train_throughput: %s\n", learner.status().ToString().c_str());
-    return 65;
+    return 64;
   }
-  const Samples samples = ReadShuffled(argv[1], argv[2]);
-  if (const uint32_t wanted = (*learner)->calibration_samples_wanted(); wanted > 0) {
-    (*learner)->Calibrate(samples.Rows(0, wanted));
-  }
-  const size_t batch = spec->batch_size;
-  const size_t batches = samples.labels.size() / batch;
-  const auto wall_start = std::chrono::steady_clock::now();
-  const double cpu_start = CpuSeconds();
-  uint64_t correct = 0;
-  for (size_t b = 0; b < batches; ++b) {
-    correct += (*learner)
-                   ->TrainStep(samples.Rows(b * batch, batch),
-                               std::span(samples.labels).subspan(b * batch, batch))
-                   .correct;
-  }
-  const double cpu = CpuSeconds() - cpu_start;
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - wall_start;
-
-  const auto predictor = (*learner)->MakePredictor();
-  const size_t predicted = std::min<size_t>(samples.labels.size(), 20000);
-  std::vector<int32_t> scores(predicted * spec->classes);
-  const double predict_start = CpuSeconds();
-  predictor->Predict(samples.Rows(0, predicted), scores);
-  const double predict_cpu = CpuSeconds() - predict_start;
-
-  const double trained = static_cast<double>(batches * batch);
-  std::printf(
-      "{\"samples_per_second\":%.0f,\"cpu_samples_per_second\":%.0f,"
-      "\"predictions_per_cpu_second\":%.0f,\"train_correct\":%llu}\n",
-      trained / wall.count(), trained / cpu, static_cast<double>(predicted) / predict_cpu,
-      static_cast<unsigned long long>(correct));
+  Train(**learner, options);
   return 0;
 }
