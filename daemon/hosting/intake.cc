@@ -84,7 +84,8 @@ AppendResult Intake::Accept(storage::RecordBody body) {
                             journal_->size_bytes());
   calibration_missing_ -= std::min<uint64_t>(calibration_missing_, rows);
   on_append_();
-  host_.inbox.Push({{result.position + 1 - rows, std::move(body)}, nullptr});
+  host_.inbox.Push(
+      {{result.position + 1 - rows, std::move(body), journal_->segment_position()}, nullptr});
   return result;
 }
 
@@ -103,45 +104,47 @@ absl::Status Intake::Write(const storage::RecordBody& body) {
       text::StrCat("model \"", host_.name, "\": ", written.message()));
 }
 
-absl::StatusOr<uint64_t> Intake::AppendFlush(std::shared_ptr<FlushAnswer> answer) {
+absl::StatusOr<Intake::Place> Intake::AppendFlush(std::shared_ptr<FlushAnswer> answer) {
   return AppendUnlessBroken(storage::FlushRecord{}, std::move(answer), /*to_trainer=*/true);
 }
 
-absl::StatusOr<uint64_t> Intake::AppendDigest(storage::DigestRecord digest) {
+absl::StatusOr<Intake::Place> Intake::AppendDigest(storage::DigestRecord digest) {
   return AppendUnlessBroken(std::move(digest), nullptr, /*to_trainer=*/true);
 }
 
-absl::StatusOr<uint64_t> Intake::AppendRollback(storage::RollbackRecord rollback) {
+absl::StatusOr<Intake::Place> Intake::AppendRollback(storage::RollbackRecord rollback) {
   return AppendUnlessBroken(std::move(rollback), nullptr, /*to_trainer=*/false);
 }
 
-absl::StatusOr<uint64_t> Intake::AppendUnlessBroken(storage::RecordBody body,
-                                                    std::shared_ptr<FlushAnswer> answer,
-                                                    bool to_trainer) {
+absl::StatusOr<Intake::Place> Intake::AppendUnlessBroken(storage::RecordBody body,
+                                                         std::shared_ptr<FlushAnswer> answer,
+                                                         bool to_trainer) {
   absl::Status broken;
-  absl::StatusOr<uint64_t> position = uint64_t{0};
+  absl::StatusOr<Place> place = Place{};
   {
     MutexLock lock(append_mutex_);
-    position = AppendControl(std::move(body), std::move(answer), to_trainer);
+    place = AppendControl(std::move(body), std::move(answer), to_trainer);
     broken = broken_;
   }
   if (!broken.ok()) Break(broken);
-  return position;
+  return place;
 }
 
-absl::StatusOr<uint64_t> Intake::AppendControl(storage::RecordBody body,
-                                               std::shared_ptr<FlushAnswer> answer,
-                                               bool to_trainer) {
+absl::StatusOr<Intake::Place> Intake::AppendControl(storage::RecordBody body,
+                                                    std::shared_ptr<FlushAnswer> answer,
+                                                    bool to_trainer) {
   if (std::holds_alternative<storage::FlushRecord>(body)) {
     TALLY_RETURN_IF_ERROR(host_.state.CheckOpen());
     TALLY_RETURN_IF_ERROR(CheckCalibrated());
   }
   TALLY_RETURN_IF_ERROR(Write(body));
-  const uint64_t position = journal_->next_position() - 1;
-  host_.state.AcceptRecord(position, journal_->size_bytes());
+  const Place place = {journal_->next_position() - 1, journal_->segment_position()};
+  host_.state.AcceptRecord(place.position, journal_->size_bytes());
   on_append_();
-  if (to_trainer) host_.inbox.Push({{position, std::move(body)}, std::move(answer)});
-  return position;
+  if (to_trainer) {
+    host_.inbox.Push({{place.position, std::move(body), place.segment}, std::move(answer)});
+  }
+  return place;
 }
 
 absl::Status Intake::CheckCalibrated() const {
@@ -173,16 +176,19 @@ void Intake::Break(const absl::Status& cause) {
   host_.inbox.Stop(host_.state.CheckAlive());
 }
 
-absl::Status Intake::Prune(uint64_t through_position) {
+absl::StatusOr<uint64_t> Intake::Prune(uint64_t through_position) {
   absl::Status pruned;
+  uint64_t oldest_position = 0;
   {
     MutexLock lock(append_mutex_);
     TALLY_RETURN_IF_ERROR(broken_);
     pruned = journal_->Prune(through_position);
+    oldest_position = journal_->oldest_position();
     host_.state.SetJournalBytes(journal_->size_bytes());
   }
   if (absl::IsDataLoss(pruned)) Break(pruned);
-  return pruned;
+  TALLY_RETURN_IF_ERROR(pruned);
+  return oldest_position;
 }
 
 absl::Status Intake::PauseForRollback() {

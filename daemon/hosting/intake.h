@@ -29,13 +29,19 @@ class Intake {
   void Close();
 
   absl::StatusOr<AppendResult> Append(storage::SamplesRecord&& packet);
-  // Returns the flush record's position; `answer` will get the result.
-  absl::StatusOr<uint64_t> AppendFlush(std::shared_ptr<FlushAnswer> answer);
+  // Where a record lies in the journal.
+  struct Place {
+    uint64_t position = 0;
+    uint64_t segment = 0;  // first position of its segment
+  };
+
+  // `answer` will get the result of the flush.
+  absl::StatusOr<Place> AppendFlush(std::shared_ptr<FlushAnswer> answer);
 
   // The trainer's records. A digest record comes back to the trainer in its place of the order; a
   // rollback record does not. RESOURCE_EXHAUSTED: nothing was kept.
-  absl::StatusOr<uint64_t> AppendDigest(storage::DigestRecord digest);
-  absl::StatusOr<uint64_t> AppendRollback(storage::RollbackRecord rollback);
+  absl::StatusOr<Place> AppendDigest(storage::DigestRecord digest);
+  absl::StatusOr<Place> AppendRollback(storage::RollbackRecord rollback);
 
   // Makes everything appended so far durable. Any error is final.
   absl::Status Sync();
@@ -44,8 +50,8 @@ class Intake {
   // meanwhile.
   void Break(const absl::Status& cause);
 
-  // Deletes segments that hold nothing behind `through_position`.
-  absl::Status Prune(uint64_t through_position);
+  // Deletes segments that hold nothing behind `through_position`. Returns the first position left.
+  absl::StatusOr<uint64_t> Prune(uint64_t through_position);
 
   // From now on packets and flushes are refused, and none is on its way.
   absl::Status PauseForRollback();
@@ -61,15 +67,14 @@ class Intake {
  private:
   absl::StatusOr<AppendResult> AppendLocked(storage::SamplesRecord&& packet)
       TALLY_REQUIRES(append_mutex_);
-  absl::StatusOr<uint64_t> AppendUnlessBroken(storage::RecordBody body,
-                                              std::shared_ptr<FlushAnswer> answer, bool to_trainer)
+  absl::StatusOr<Place> AppendUnlessBroken(storage::RecordBody body,
+                                           std::shared_ptr<FlushAnswer> answer, bool to_trainer)
       TALLY_EXCLUDES(append_mutex_);
   absl::Status CheckCalibrated() const TALLY_REQUIRES(append_mutex_);
   absl::Status Write(const storage::RecordBody& body) TALLY_REQUIRES(append_mutex_);
   AppendResult Accept(storage::RecordBody body) TALLY_REQUIRES(append_mutex_);
-  absl::StatusOr<uint64_t> AppendControl(storage::RecordBody body,
-                                         std::shared_ptr<FlushAnswer> answer, bool to_trainer)
-      TALLY_REQUIRES(append_mutex_);
+  absl::StatusOr<Place> AppendControl(storage::RecordBody body, std::shared_ptr<FlushAnswer> answer,
+                                      bool to_trainer) TALLY_REQUIRES(append_mutex_);
 
   HostContext& host_;
   const std::function<void()> on_append_;

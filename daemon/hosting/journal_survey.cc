@@ -1,6 +1,7 @@
 #include "daemon/hosting/journal_survey.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -13,6 +14,9 @@ namespace {
 
 absl::Status Note(const storage::Record& record, uint64_t load_from, JournalSurvey& survey) {
   if (survey.oldest_position == 0) survey.oldest_position = record.first_position;
+  if (survey.segments.empty() || survey.segments.back() != record.segment) {
+    survey.segments.push_back(record.segment);
+  }
   const uint64_t last = record.first_position + storage::PositionCount(record.body) - 1;
   if (std::holds_alternative<storage::SamplesRecord>(record.body)) {
     if (last > load_from) {
@@ -41,6 +45,11 @@ size_t JournalSurvey::EraAfter(uint64_t position) const {
   size_t era = 0;
   while (era < rollbacks.size() && rollbacks[era].position <= position) ++era;
   return era;
+}
+
+uint64_t JournalSurvey::SegmentOf(uint64_t position) const {
+  const auto behind = std::upper_bound(segments.begin(), segments.end(), position);
+  return behind == segments.begin() ? 0 : *std::prev(behind);
 }
 
 const std::string* JournalSurvey::Digest(size_t era, uint64_t step) const {

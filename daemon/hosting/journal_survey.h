@@ -26,7 +26,8 @@ struct RollbackMark {
 // the digests must be known before the replay reaches their steps.
 struct JournalSurvey {
   storage::JournalTail tail;
-  uint64_t oldest_position = 0;  // of the first record; 0 if there is none
+  uint64_t oldest_position = 0;    // of the first record; 0 if there is none
+  std::vector<uint64_t> segments;  // that hold records, by their first positions
   std::vector<RollbackMark> rollbacks;
   // Digests by step, one map an era: a rollback ends an era, since steps may repeat behind it.
   std::vector<std::map<uint64_t, std::string>> digests;
@@ -40,6 +41,8 @@ struct JournalSurvey {
 
   // The era in which records at `position` + 1 lie.
   size_t EraAfter(uint64_t position) const;
+  // The segment that holds `position`, by its first position; 0 if there is none.
+  uint64_t SegmentOf(uint64_t position) const;
   // The journalled digest of `step` in `era`; null if there is none.
   const std::string* Digest(size_t era, uint64_t step) const;
   uint64_t last_position() const { return tail.next_position - 1; }

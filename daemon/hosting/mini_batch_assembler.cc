@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/arithmetic/check.h"
-#include "daemon/storage/audit_chain.h"
 
 namespace tally::hosting {
 
@@ -57,7 +56,7 @@ void MiniBatchAssembler::Pop(size_t count, std::vector<SourceSequence>& reached)
     Piece& piece = pieces_.front();
     const size_t taken = std::min(piece.left(), count);
     const uint64_t from = piece.record.first_position + piece.next;
-    chain_head_ = storage::NextChainHead(chain_head_, piece.record, from, from + taken - 1);
+    trail_.Pass(piece.record, from, from + taken - 1);
     piece.next += taken;
     count -= taken;
     const uint64_t through = piece.packet()->first_sequence + piece.next - 1;
@@ -74,17 +73,14 @@ void MiniBatchAssembler::Pop(size_t count, std::vector<SourceSequence>& reached)
 void MiniBatchAssembler::DropPassed() {
   while (!pieces_.empty() && pieces_.front().left() == 0) {
     const Piece& piece = pieces_.front();
-    if (piece.packet() == nullptr) {
-      chain_head_ = storage::NextChainHead(chain_head_, piece.record);
-    }
+    if (piece.packet() == nullptr) trail_.Pass(piece.record);
     pieces_.pop_front();
   }
 }
 
 void MiniBatchAssembler::Clear() {
   for (const Piece& piece : pieces_) {
-    chain_head_ =
-        storage::NextChainHead(chain_head_, piece.record, piece.record.first_position + piece.next);
+    trail_.Pass(piece.record, piece.record.first_position + piece.next);
   }
   pieces_.clear();
   pending_rows_ = 0;

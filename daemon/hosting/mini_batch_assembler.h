@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/learner/learner.h"
+#include "daemon/hosting/audit_trail.h"
 #include "daemon/hosting/source_table.h"
 #include "daemon/storage/record.h"
 
@@ -23,9 +24,9 @@ namespace tally::hosting {
 // because the audit chain is carried over every position once all rows before it are trained.
 class MiniBatchAssembler {
  public:
-  // `chain_head`: of the audit chain before the first record added.
-  MiniBatchAssembler(size_t row_bytes, std::string chain_head)
-      : row_bytes_(row_bytes), chain_head_(std::move(chain_head)) {}
+  // `trail`: up to the first record added.
+  MiniBatchAssembler(size_t row_bytes, AuditTrail trail)
+      : row_bytes_(row_bytes), trail_(std::move(trail)) {}
 
   // Appends the rows of a packet, leaving out the first `skip`.
   void AddSamples(storage::Record record, size_t skip);
@@ -51,8 +52,9 @@ class MiniBatchAssembler {
   // Frees what Front() needed to join packets; worth calling after an unusually large view.
   void ReleaseScratch();
 
-  // Of the audit chain, over everything before the next row.
-  const std::string& chain_head() const { return chain_head_; }
+  // Over everything before the next row.
+  const AuditTrail& trail() const { return trail_; }
+  AuditTrail& trail() { return trail_; }
 
  private:
   struct Piece {
@@ -67,7 +69,7 @@ class MiniBatchAssembler {
   void DropPassed();
 
   const size_t row_bytes_;
-  std::string chain_head_;
+  AuditTrail trail_;
   std::deque<Piece> pieces_;  // while there are rows, the first piece has some
   size_t pending_rows_ = 0;
   std::string joined_rows_;

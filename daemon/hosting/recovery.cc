@@ -18,7 +18,8 @@ absl::StatusOr<Recovered> Recovery::Run() {
                                                 [this] { return CheckStopped(); }));
   TALLY_RETURN_IF_ERROR(CheckExtent(position));
 
-  result_.lane = std::make_unique<TrainingLane>(std::move(newest.learner), std::move(newest.start));
+  result_.lane = std::make_unique<TrainingLane>(std::move(newest.learner), std::move(newest.start),
+                                                survey_.SegmentOf(position));
   result_.rollbacks = survey_.rollbacks;
   result_.digest_point = {newest.info.step, newest.info.state_digest};
   verified_changes_ = result_.lane->changes();
@@ -36,6 +37,7 @@ absl::StatusOr<Recovered> Recovery::Run() {
   TALLY_ASSIGN_OR_RETURN(result_.journal,
                          storage::Journal::Open(host_.fs, host_.journal_path, survey_.tail,
                                                 position + 1, host_.options.journal));
+  TALLY_RETURN_IF_ERROR(segment_ends_.RemoveBefore(result_.journal->oldest_position()));
   result_.digest_is_current = verified_changes_ == result_.lane->changes();
   return std::move(result_);
 }
@@ -68,13 +70,29 @@ absl::Status Recovery::ReplayRecord(storage::Record record) {
   const uint64_t position = record.first_position;
   if (const auto* rollback = std::get_if<storage::RollbackRecord>(&record.body)) {
     const storage::RollbackRecord to = *rollback;
-    return ReplayRollback(to, std::move(record));
+    TALLY_RETURN_IF_ERROR(ReplayRollback(to, std::move(record)));
+    return VerifySegmentEnds();
   }
   if (const auto* digest = std::get_if<storage::DigestRecord>(&record.body)) {
     TALLY_RETURN_IF_ERROR(CheckDigestRecord(*digest, position));
   }
   TALLY_RETURN_IF_ERROR(result_.lane->Take(std::move(record)));
-  return TrainTaken();
+  TALLY_RETURN_IF_ERROR(TrainTaken());
+  return VerifySegmentEnds();
+}
+
+absl::Status Recovery::VerifySegmentEnds() {
+  for (storage::SegmentEnd& end : result_.lane->TakeSegmentEnds()) {
+    TALLY_ASSIGN_OR_RETURN(const auto found, segment_ends_.Check(end));
+    if (found == storage::SegmentEndStore::Found::kRight) continue;
+    if (found == storage::SegmentEndStore::Found::kSetAside) {
+      result_.warnings.push_back(
+          text::StrCat("WARNING: ", segment_ends_.PathOf(end.first_position),
+                       " was damaged and set aside (renamed to .damaged); it will be made again"));
+    }
+    result_.segment_ends.push_back(std::move(end));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Recovery::TrainTaken() {

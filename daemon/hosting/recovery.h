@@ -15,6 +15,7 @@
 #include "daemon/hosting/journal_survey.h"
 #include "daemon/hosting/training_lane.h"
 #include "daemon/storage/journal.h"
+#include "daemon/storage/segment_end_store.h"
 
 namespace tally::hosting {
 
@@ -22,8 +23,9 @@ struct Recovered {
   std::unique_ptr<TrainingLane> lane;
   std::unique_ptr<storage::Journal> journal;  // everything in it is durable
   std::vector<RollbackMark> rollbacks;
-  DigestPoint digest_point;        // the last one that was verified
-  bool digest_is_current = false;  // it is about the state now in the lane
+  std::vector<storage::SegmentEnd> segment_ends;  // passed by the replay and not stored yet
+  DigestPoint digest_point;                       // the last one that was verified
+  bool digest_is_current = false;                 // it is about the state now in the lane
   std::vector<std::string> warnings;
   int64_t training_ns = 0;  // what the replay cost
 };
@@ -33,7 +35,8 @@ struct Recovered {
 // meanwhile.
 class Recovery {
  public:
-  Recovery(HostContext& host, Generations& generations) : host_(host), generations_(generations) {}
+  Recovery(HostContext& host, Generations& generations, storage::SegmentEndStore& segment_ends)
+      : host_(host), generations_(generations), segment_ends_(segment_ends) {}
 
   absl::StatusOr<Recovered> Run();
 
@@ -45,12 +48,15 @@ class Recovery {
   absl::Status CheckDigestRecord(const storage::DigestRecord& digest, uint64_t position) const;
   // Compares the lane's state with the journalled digest of its step, if there is one.
   absl::Status VerifyStep();
+  // Compares the ends of segments that the replay has passed with the stored ones.
+  absl::Status VerifySegmentEnds();
   absl::Status TrainTaken();
   absl::Status CheckStopped();
   void ShowProgress();
 
   HostContext& host_;
   Generations& generations_;
+  storage::SegmentEndStore& segment_ends_;
   JournalSurvey survey_;
   Recovered result_;
   size_t era_ = 0;

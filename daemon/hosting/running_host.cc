@@ -137,11 +137,11 @@ absl::StatusOr<ModelHost::FlushResult> RunningHost::Flush(int64_t deadline_ns) {
   TALLY_RETURN_IF_ERROR(CheckDeadline(deadline_ns));
   auto answer = std::make_shared<FlushAnswer>();
   answer->Begin();  // once journalled it is done, whether somebody waits or not
-  TALLY_ASSIGN_OR_RETURN(const uint64_t position, intake_.AppendFlush(answer));
+  TALLY_ASSIGN_OR_RETURN(const Intake::Place place, intake_.AppendFlush(answer));
   TALLY_ASSIGN_OR_RETURN(FlushResult result, answer->Wait(host_.clock, deadline_ns));
   // Only now, so that one sync also covers the flush's digest record.
   committer_.Request();
-  TALLY_RETURN_IF_ERROR(host_.state.WaitDurable(position, deadline_ns));
+  TALLY_RETURN_IF_ERROR(host_.state.WaitDurable(place.position, deadline_ns));
   return result;
 }
 

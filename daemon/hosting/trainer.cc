@@ -20,7 +20,10 @@ constexpr uint64_t kRetrySaveMs = 5000;
 }  // namespace
 
 Trainer::Trainer(HostContext& host, Intake& intake, Generations& generations)
-    : host_(host), intake_(intake), generations_(generations) {}
+    : host_(host),
+      intake_(intake),
+      generations_(generations),
+      segment_end_store_(host.fs, host.journal_path) {}
 
 void Trainer::Run() {
   if (Recover()) Work();
@@ -29,7 +32,7 @@ void Trainer::Run() {
 }
 
 bool Trainer::Recover() {
-  absl::StatusOr<Recovered> recovered = Recovery(host_, generations_).Run();
+  absl::StatusOr<Recovered> recovered = Recovery(host_, generations_, segment_end_store_).Run();
   if (!recovered.ok()) {
     if (!absl::IsCancelled(recovered.status())) FailRecovery(recovered.status());
     return false;
@@ -41,6 +44,7 @@ bool Trainer::Recover() {
 void Trainer::Adopt(Recovered recovered) {
   lane_ = std::move(recovered.lane);
   rollbacks_ = std::move(recovered.rollbacks);
+  segment_ends_ = std::move(recovered.segment_ends);
   cost_ns_ = recovered.training_ns;
   next_save_ns_ = DeadlineAfterMs(host_.clock.MonotonicNs(), host_.options.checkpoint_interval_ms);
   if (recovered.digest_is_current) {
@@ -254,8 +258,8 @@ void Trainer::RelieveJournal() {
   if (!newest.ok()) {
     next_relief_ns_ = DeadlineAfterMs(host_.clock.MonotonicNs(), kRetrySaveMs);
     Warn("checkpoint for a journal near its limit failed", newest.status());
-  } else if (const absl::Status pruned = intake_.Prune(newest->position); !pruned.ok()) {
-    Warn("old journal segments could not be deleted", pruned);
+  } else {
+    PruneJournal(newest->position);
   }
   relieved_bytes_ = host_.state.journal_bytes();
 }
@@ -292,7 +296,17 @@ absl::StatusOr<CheckpointInfo> Trainer::SyncAndWrite() {
   if (host_.state.durable_position() < lane_->trained_position()) {
     TALLY_RETURN_IF_ERROR(intake_.Sync());
   }
+  TALLY_RETURN_IF_ERROR(StoreSegmentEnds());
   return generations_.Write(*lane_, CurrentDigest());
+}
+
+absl::Status Trainer::StoreSegmentEnds() {
+  for (storage::SegmentEnd& end : lane_->TakeSegmentEnds()) segment_ends_.push_back(std::move(end));
+  // The end of a segment that is pruned already, because a generation stood exactly there, is
+  // removed again when the next pruning is done.
+  TALLY_RETURN_IF_ERROR(segment_end_store_.Write(segment_ends_));
+  segment_ends_.clear();
+  return absl::OkStatus();
 }
 
 void Trainer::Prune() {
@@ -305,9 +319,17 @@ void Trainer::Prune() {
   }
   std::erase_if(rollbacks_, [&](const RollbackMark& mark) { return mark.position <= *through; });
   if (host_.options.retain_all) return;
-  if (const absl::Status pruned = intake_.Prune(*through); !pruned.ok()) {
-    Warn("old journal segments could not be deleted", pruned);
+  PruneJournal(*through);
+}
+
+void Trainer::PruneJournal(uint64_t through_position) {
+  const absl::StatusOr<uint64_t> oldest = intake_.Prune(through_position);
+  absl::Status pruned = oldest.status();
+  if (pruned.ok()) {
+    pruned = segment_end_store_.RemoveBefore(*oldest);
+    if (absl::IsDataLoss(pruned)) intake_.Break(pruned);
   }
+  if (!pruned.ok()) Warn("old journal segments could not be deleted", pruned);
 }
 
 void Trainer::Warn(std::string_view what, const absl::Status& status) {
@@ -340,10 +362,10 @@ absl::StatusOr<CheckpointInfo> Trainer::RollBackTo(uint64_t position) {
   // Read and verified before the journal says that it happened.
   TALLY_ASSIGN_OR_RETURN(Generation target, generations_.Load(position));
   storage::RollbackRecord record = {position, target.info.file_digest};
-  TALLY_ASSIGN_OR_RETURN(const uint64_t record_position, intake_.AppendRollback(record));
-  rollbacks_.push_back({record_position, position});
+  TALLY_ASSIGN_OR_RETURN(const Intake::Place place, intake_.AppendRollback(record));
+  rollbacks_.push_back({place.position, position});
   TALLY_RETURN_IF_ERROR(intake_.Sync());
-  lane_->Rollback(std::move(target.learner), {record_position, std::move(record)});
+  lane_->Rollback(std::move(target.learner), {place.position, std::move(record), place.segment});
   digest_ = target.info.state_digest;
   digest_changes_ = lane_->changes();
   journalled_changes_ = lane_->changes();
@@ -358,7 +380,7 @@ absl::StatusOr<CheckpointInfo> Trainer::RollBackTo(uint64_t position) {
   return absl::Status(
       written.status().code(),
       text::StrCat("rolled back to generation ", position, ", but the generation at position ",
-                   record_position, " could not be written: ", written.status().message()));
+                   place.position, " could not be written: ", written.status().message()));
 }
 
 }  // namespace tally::hosting

@@ -16,6 +16,7 @@
 #include "daemon/hosting/journal_survey.h"
 #include "daemon/hosting/recovery.h"
 #include "daemon/hosting/training_lane.h"
+#include "daemon/storage/segment_end_store.h"
 
 namespace tally::hosting {
 
@@ -69,7 +70,10 @@ class Trainer {
   absl::StatusOr<CheckpointInfo> RollBackTo(uint64_t position);
   absl::StatusOr<CheckpointInfo> WriteGeneration();
   absl::StatusOr<CheckpointInfo> SyncAndWrite();
+  // Recovery from the next generation will not pass these ends again.
+  absl::Status StoreSegmentEnds();
   void Prune();
+  void PruneJournal(uint64_t through_position);
   void Warn(std::string_view what, const absl::Status& status);
 
   HostContext& host_;
@@ -77,6 +81,9 @@ class Trainer {
   Generations& generations_;
   std::unique_ptr<TrainingLane> lane_;
   std::vector<RollbackMark> rollbacks_;
+
+  storage::SegmentEndStore segment_end_store_;
+  std::vector<storage::SegmentEnd> segment_ends_;  // passed and not stored yet
 
   // The flush being trained, if somebody waits for it.
   std::shared_ptr<FlushAnswer> flush_;

@@ -67,9 +67,9 @@ absl::Status CheckPacket(const ModelSpec& spec, const storage::SamplesRecord& pa
   return absl::OkStatus();
 }
 
-TrainingLane::TrainingLane(std::unique_ptr<Learner> learner, LaneStart start)
+TrainingLane::TrainingLane(std::unique_ptr<Learner> learner, LaneStart start, uint64_t segment)
     : learner_(std::move(learner)),
-      assembler_(learner_->spec().RowBytes(), std::move(start.chain_head)),
+      assembler_(learner_->spec().RowBytes(), AuditTrail(std::move(start.chain_head), segment)),
       prequential_(start.prequential),
       taken_sources_(start.sources),
       trained_sources_(std::move(start.sources)),
@@ -175,7 +175,7 @@ const std::vector<SourceSequence>& TrainingLane::TakeReached() {
 }
 
 LaneStart TrainingLane::Here() const {
-  return {trained_position(), trained_sources_, prequential_, assembler_.chain_head()};
+  return {trained_position(), trained_sources_, prequential_, assembler_.trail().head()};
 }
 
 }  // namespace tally::hosting

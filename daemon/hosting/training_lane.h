@@ -43,7 +43,8 @@ absl::Status CheckPacket(const ModelSpec& spec, const storage::SamplesRecord& pa
 // mini-batch.
 class TrainingLane {
  public:
-  TrainingLane(std::unique_ptr<Learner> learner, LaneStart start);
+  // `segment`: the journal's segment that holds start.position, by its first position; 0: none.
+  TrainingLane(std::unique_ptr<Learner> learner, LaneStart start, uint64_t segment = 0);
 
   // Takes the record behind taken_position(); a packet may begin earlier and is then taken from its
   // middle. Call only while StepReady() is false. Calibrates when enough rows are there. DATA_LOSS
@@ -77,6 +78,9 @@ class TrainingLane {
 
   // What Step and Rollback have moved in trained_sources() since the last call.
   const std::vector<SourceSequence>& TakeReached();
+
+  // Ends of segments that lie before trained_position(), since the last call.
+  std::vector<storage::SegmentEnd> TakeSegmentEnds() { return assembler_.trail().TakeEnds(); }
 
   // As of trained_position().
   LaneStart Here() const;

@@ -2,9 +2,10 @@
 //
 //   head(p) = SHA-256(head(p - 1) | position | type | the fields of position p)     see FORMAT.md
 //
-// The trainer carries the head along and every checkpoint stores it; whoever has the samples can
-// compute it again. It depends on positions, not on how they were cut into packets, and is never on
-// the way of an acknowledgement.
+// The trainer carries the head along; every checkpoint stores it, and so does a small file beside
+// every closed segment (segment_end_store.h). Whoever has the samples can compute it again. It
+// depends on positions, not on how they were cut into packets, and is never on the way of an
+// acknowledgement.
 
 #ifndef TALLY_DAEMON_STORAGE_AUDIT_CHAIN_H_
 #define TALLY_DAEMON_STORAGE_AUDIT_CHAIN_H_
@@ -25,6 +26,15 @@ std::string GenesisChainHead();
 // that begins or ends inside a record.
 std::string NextChainHead(std::string_view head, const Record& record, uint64_t from_position = 0,
                           uint64_t through_position = UINT64_MAX);
+
+// The head at the end of a closed segment.
+struct SegmentEnd {
+  uint64_t first_position = 0;  // of the segment, as in its name
+  uint64_t last_position = 0;
+  std::string chain_head;  // after last_position
+
+  bool operator==(const SegmentEnd&) const = default;
+};
 
 }  // namespace tally::storage
 

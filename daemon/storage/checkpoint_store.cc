@@ -6,13 +6,12 @@
 
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
+#include "daemon/storage/whole_file.h"
 
 namespace tally::storage {
 namespace {
 
 constexpr std::string_view kSuffix = ".safetensors";
-constexpr std::string_view kTemporarySuffix = ".safetensors.new";
-constexpr size_t kCompareBytes = 1 << 20;
 
 bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -34,31 +33,6 @@ std::optional<uint64_t> PositionIn(std::string_view name) {
   return position;
 }
 
-absl::Status WriteAndSync(FileSystem& fs, const std::string& path, std::string_view bytes) {
-  TALLY_ASSIGN_OR_RETURN(const auto file, fs.CreateExclusive(path));
-  TALLY_RETURN_IF_ERROR(file->Append(bytes));
-  return file->Sync();
-}
-
-// What the file system gives back may differ from what it was given: better to learn that while the
-// old generations are still there.
-absl::Status CheckContent(FileSystem& fs, const std::string& path, std::string_view bytes) {
-  TALLY_ASSIGN_OR_RETURN(const uint64_t size_bytes, fs.FileSize(path));
-  if (size_bytes != bytes.size()) {
-    return absl::DataLossError(text::StrCat(path, ": wrote ", bytes.size(), " bytes, found ",
-                                            size_bytes, ": the disk is not to be trusted"));
-  }
-  for (size_t offset = 0; offset < bytes.size(); offset += kCompareBytes) {
-    TALLY_ASSIGN_OR_RETURN(const std::string found, fs.ReadRange(path, offset, kCompareBytes));
-    if (found != bytes.substr(offset, kCompareBytes)) {
-      return absl::DataLossError(text::StrCat(path, ": reads back differently between bytes ",
-                                              offset, " and ", offset + found.size(),
-                                              ": the disk is not to be trusted"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 CheckpointStore::CheckpointStore(FileSystem& fs, std::string directory)
@@ -71,7 +45,7 @@ std::string CheckpointStore::PathOf(uint64_t position) const {
 absl::Status CheckpointStore::RemoveLeftovers() {
   TALLY_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs_.ListDirectory(directory_));
   for (const std::string& name : names) {
-    if (!EndsWith(name, kTemporarySuffix)) continue;
+    if (!EndsWith(name, text::StrCat(kSuffix, kUnfinishedSuffix))) continue;
     TALLY_RETURN_IF_ERROR(fs_.RemoveFile(text::StrCat(directory_, "/", name)));
   }
   // A process that was killed may have renamed a generation without syncing the directory.
@@ -79,17 +53,7 @@ absl::Status CheckpointStore::RemoveLeftovers() {
 }
 
 absl::Status CheckpointStore::Write(uint64_t position, std::string_view bytes) {
-  const std::string temporary = text::StrCat(directory_, "/", position, kTemporarySuffix);
-  const absl::Status stale = fs_.RemoveFile(temporary);
-  if (!stale.ok() && !absl::IsNotFound(stale)) return stale;
-  absl::Status status = WriteAndSync(fs_, temporary, bytes);
-  if (status.ok()) status = CheckContent(fs_, temporary, bytes);
-  if (status.ok()) status = fs_.Rename(temporary, PathOf(position));
-  if (!status.ok()) {
-    // Gives the space back at once; if that fails too, the next Write or start does it.
-    fs_.RemoveFile(temporary).IgnoreError();
-    return status;
-  }
+  TALLY_RETURN_IF_ERROR(WriteWholeFile(fs_, PathOf(position), bytes));
   return fs_.SyncDirectory(directory_);
 }
 
@@ -108,13 +72,7 @@ absl::StatusOr<std::string> CheckpointStore::Read(uint64_t position) {
 }
 
 absl::Status CheckpointStore::SetAside(uint64_t position) {
-  // An earlier damaged file of the same position is kept too: it may be all that is left of
-  // something.
-  std::string target = text::StrCat(PathOf(position), ".damaged");
-  for (uint32_t i = 2; fs_.FileSize(target).ok(); ++i) {
-    target = text::StrCat(PathOf(position), ".damaged.", i);
-  }
-  TALLY_RETURN_IF_ERROR(fs_.Rename(PathOf(position), target));
+  TALLY_RETURN_IF_ERROR(SetFileAside(fs_, PathOf(position)));
   return fs_.SyncDirectory(directory_);
 }
 

@@ -73,6 +73,7 @@ class FileJournal final : public Journal {
   absl::Status Prune(uint64_t through_position) override;
 
   uint64_t next_position() const override { return next_position_; }
+  uint64_t segment_position() const override { return segments_.back().first_position; }
   uint64_t size_bytes() const override { return size_bytes_; }
   uint64_t oldest_position() const override { return segments_.front().first_position; }
 

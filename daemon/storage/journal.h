@@ -70,6 +70,8 @@ class Journal {
   virtual absl::Status Prune(uint64_t through_position) = 0;
 
   virtual uint64_t next_position() const = 0;
+  // First position of the segment that holds the last record appended.
+  virtual uint64_t segment_position() const = 0;
   virtual uint64_t size_bytes() const = 0;      // all segments
   virtual uint64_t oldest_position() const = 0; // first position still in the journal
 };

@@ -62,6 +62,7 @@ class Scanner {
       tail_.torn_bytes += size_bytes;
       return false;
     }
+    segment_ = segment.first_position;
     tail_.segment = segment.path;
     tail_.valid_bytes = kSegmentHeaderBytes;
     return ScanRecords(reader, index);
@@ -130,7 +131,7 @@ class Scanner {
         return absl::Status(body.status().code(),
                             text::StrCat(Where(reader), ": ", body.status().message()));
       }
-      TALLY_RETURN_IF_ERROR(visit_({header.first_position, *std::move(body)}));
+      TALLY_RETURN_IF_ERROR(visit_({header.first_position, *std::move(body), segment_}));
     }
     tail_.valid_bytes += header.record_bytes();
     tail_.next_position += header.position_count;
@@ -166,6 +167,7 @@ class Scanner {
   const Visitor& visit_;
   size_t synced_count_ = 0;  // segments up to and including the last synced one
   bool started_ = false;
+  uint64_t segment_ = 0;  // first position of the one being read
   JournalTail tail_;
 };
 

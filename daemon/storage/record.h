@@ -1,4 +1,5 @@
-// The journal's records as values. Their bytes are specified in FORMAT.md and made in record_codec.h.
+// The journal's records as values. Their bytes are specified in FORMAT.md and made in
+// record_codec.h.
 
 #ifndef TALLY_DAEMON_STORAGE_RECORD_H_
 #define TALLY_DAEMON_STORAGE_RECORD_H_
@@ -49,6 +50,7 @@ using RecordBody = std::variant<SamplesRecord, FlushRecord, DigestRecord, Rollba
 struct Record {
   uint64_t first_position = 0;  // counted from 1, never reused
   RecordBody body;
+  uint64_t segment = 0;  // first position of the journal's segment that holds it; 0: in none
 };
 
 // Positions a record takes: its samples, or 1.

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::string_view kSegmentMagic = "TALLYJNL";
 constexpr uint32_t kSegmentVersion = 1;
+constexpr std::string_view kEndMagic = "TALLYAUD";
+constexpr uint32_t kEndVersion = 1;
 constexpr uint8_t kRecordVersion = 1;
 
 // Offsets in the segment header.
@@ -24,6 +26,14 @@ constexpr size_t kSegmentVersionAt = 8;
 constexpr size_t kSegmentPositionAt = 16;
 constexpr size_t kSegmentChainAt = 24;
 constexpr size_t kSegmentCheckAt = 32;
+
+// Offsets in a segment end, and its size.
+constexpr size_t kEndVersionAt = 8;
+constexpr size_t kEndFirstAt = 16;
+constexpr size_t kEndLastAt = 24;
+constexpr size_t kEndHeadAt = 32;
+constexpr size_t kEndCheckAt = 64;
+constexpr size_t kEndBytes = 72;
 
 // Offsets in the record header.
 constexpr size_t kPreviousAt = 8;
@@ -188,6 +198,47 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   }
   return SegmentHeader{.first_position = LoadLittleEndian<uint64_t>(bytes, kSegmentPositionAt),
                        .chain = LoadLittleEndian<uint64_t>(bytes, kSegmentChainAt)};
+}
+
+std::string EncodeSegmentEnd(const SegmentEnd& end) {
+  const std::optional<std::string> head = DigestFromHex(end.chain_head);
+  TALLY_CHECK(head.has_value());
+  std::string bytes(kEndMagic);
+  AppendLittleEndian(kEndVersion, bytes);
+  AppendLittleEndian(uint32_t{0}, bytes);
+  AppendLittleEndian(end.first_position, bytes);
+  AppendLittleEndian(end.last_position, bytes);
+  bytes.append(*head);
+  AppendLittleEndian(Checksum(bytes), bytes);
+  TALLY_CHECK(bytes.size() == kEndBytes);
+  return bytes;
+}
+
+absl::StatusOr<SegmentEnd> DecodeSegmentEnd(std::string_view bytes) {
+  // A newer version may be longer, but keeps what is tested here in its place.
+  if (bytes.size() < kEndBytes) {
+    return absl::DataLossError(
+        text::StrCat("segment end of ", bytes.size(), " bytes, expected ", kEndBytes));
+  }
+  if (bytes.substr(0, kEndMagic.size()) != kEndMagic) {
+    return absl::DataLossError("no end of a segment: it does not begin with TALLYAUD");
+  }
+  if (LoadLittleEndian<uint64_t>(bytes, kEndCheckAt) != Checksum(bytes.substr(0, kEndCheckAt))) {
+    return absl::DataLossError("segment end does not match its checksum");
+  }
+  const uint32_t version = LoadLittleEndian<uint32_t>(bytes, kEndVersionAt);
+  if (version != kEndVersion) {
+    return absl::FailedPreconditionError(text::StrCat("segment end of format version ", version,
+                                                      ", this program reads ", kEndVersion,
+                                                      ": use the newer tallyd that wrote it"));
+  }
+  if (bytes.size() != kEndBytes) {
+    return absl::DataLossError(
+        text::StrCat("segment end of ", bytes.size(), " bytes, expected ", kEndBytes));
+  }
+  return SegmentEnd{.first_position = LoadLittleEndian<uint64_t>(bytes, kEndFirstAt),
+                    .last_position = LoadLittleEndian<uint64_t>(bytes, kEndLastAt),
+                    .chain_head = ToHex(bytes.substr(kEndHeadAt, kEndCheckAt - kEndHeadAt))};
 }
 
 uint64_t EncodeRecord(const RecordBody& body, uint64_t first_position, uint64_t previous,

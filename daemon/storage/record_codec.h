@@ -1,4 +1,4 @@
-// Records and segment headers <-> bytes. FORMAT.md is the specification.
+// Records, segment headers and segment ends <-> bytes. FORMAT.md is the specification.
 
 #ifndef TALLY_DAEMON_STORAGE_RECORD_CODEC_H_
 #define TALLY_DAEMON_STORAGE_RECORD_CODEC_H_
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "daemon/storage/audit_chain.h"
 #include "daemon/storage/record.h"
 
 namespace tally::storage {
@@ -29,6 +30,12 @@ std::string EncodeSegmentHeader(const SegmentHeader& header);
 // `bytes` are the first kSegmentHeaderBytes of a file, or all of a shorter one. DATA_LOSS if they
 // are no header, FAILED_PRECONDITION if they are one of a newer format version.
 absl::StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
+
+// All of a file beside a segment.
+std::string EncodeSegmentEnd(const SegmentEnd& end);
+
+// Errors as above. Whether it is the end of the segment that it lies beside is not looked at.
+absl::StatusOr<SegmentEnd> DecodeSegmentEnd(std::string_view bytes);
 
 struct RecordHeader {
   uint64_t checksum = 0;  // of everything behind itself, padding included

@@ -16,7 +16,7 @@ constexpr char kStateDir[] = "/state";
 hosting::RegistryOptions Options() {
   hosting::RegistryOptions options;
   options.state_dir = kStateDir;
-  options.host.journal.segment_bytes = 700;
+  options.host.journal.segment_bytes = 400;
   options.host.digest_interval_steps = 3;
   options.host.keep_generations = 2;
   return options;
@@ -66,6 +66,9 @@ std::vector<Step> Script() {
   control(Kind::kCheckpoint);
   send(Kind::kSendDurable, "yard", 19);
   send(Kind::kSend, "door", 4);
+  control(Kind::kFlush);
+  control(Kind::kCheckpoint);  // at least one whole segment behind the generation before
+  send(Kind::kSend, "yard", 2);
   control(Kind::kFlush);
   return script;
 }
@@ -246,5 +249,7 @@ Outcome Session::Finish() {
   }
   return outcome;
 }
+
+Audit Session::AuditDisk() { return AuditModel(fs_, kStateDir, spec_.name); }
 
 }  // namespace tally::testing

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "core/learner/model_spec.h"
 #include "daemon/hosting/registry.h"
+#include "tests/support/audit.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/host_probe.h"
 #include "tests/support/manual_clock.h"
@@ -60,6 +61,8 @@ class Session {
   bool Run();
   // After Run has returned true.
   Outcome Finish();
+  // What an auditor finds on the disk. Call it when the daemon has ended.
+  Audit AuditDisk();
   // Ends the daemon without a drain.
   void Kill();
 

@@ -1,11 +1,11 @@
 // Goal: whatever moment the machine or the process dies at, nothing acknowledged is lost, nothing
-// is learnt twice,
-//       and the model ends bit-identical to one that was never interrupted.
+// is learnt twice, the model ends bit-identical to one that was never interrupted, and the audit
+// chain's stored heads are those of its journal.
 // Method: crash a scripted session at its k-th mutating call of the file system, for every k;
-// reboot with what a
-//         seed lets survive; let the client resume; compare with a plain trainer. At every third
-//         point or so crash the recovery as well.
+// reboot with what a seed lets survive; let the client resume; compare with a plain trainer and an
+// auditor. At every third point or so crash the recovery as well.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -42,6 +42,17 @@ struct CrashPlan {
   CrashKind recovery_kind = CrashKind::kPowerLoss;
 };
 
+// Every head of the audit chain that is stored is right, and every segment that no replay will pass
+// again has one at its end.
+void CheckAudit(Session& session) {
+  session.Kill();
+  const Audit audit = session.AuditDisk();
+  EXPECT_THAT(audit.findings, ::testing::IsEmpty());
+  EXPECT_THAT(audit.missing, ::testing::IsEmpty());
+  EXPECT_GT(audit.ends, 0u);
+  EXPECT_GT(audit.generations, 1u);
+}
+
 // The session is done: is it as expected, and is that what the next start finds?
 void CheckEnd(Session& session, FaultFileSystem& fs, CrashKind kind, const Outcome& expected) {
   EXPECT_EQ(session.Finish(), expected);
@@ -50,6 +61,7 @@ void CheckEnd(Session& session, FaultFileSystem& fs, CrashKind kind, const Outco
   fs.Reboot(3);
   EXPECT_TRUE(session.Run());
   EXPECT_EQ(session.Finish(), expected);
+  CheckAudit(session);
 }
 
 // Runs the script with the plan's crashes. False if it ended before its k-th call.
@@ -128,6 +140,7 @@ TEST(SessionCrashTest, EndsAsTheOracleSaysWithoutACrash) {
     Session session(fs, spec, Script());
     ASSERT_TRUE(session.Run());
     EXPECT_EQ(session.Finish(), Oracle(spec, Script()));
+    CheckAudit(session);
   }
 }
 
