@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <memory>
 
 #include "core/arithmetic/check.h"
 #include "core/checkpoint/digest.h"
@@ -44,21 +45,31 @@ bool ConsistsOf(std::string_view text, std::string_view characters) {
   return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-// One array of a learner, kept beyond the visit: names and shapes are only lent during it.
+// One array of a learner, kept beyond the visit: names and shapes are only lent during it, and the
+// bytes of some.
 struct Entry {
   Tensor tensor;
   bool in_digest = true;
+  std::unique_ptr<char[]> copy;  // of bytes that were lent
 };
 
 class Collector : public StateVisitor {
  public:
   void Visit(const StateEntry& entry) override {
     TALLY_CHECK(ConsistsOf(entry.name, "abcdefghijklmnopqrstuvwxyz0123456789_."));
+    std::string_view bytes = AsText(entry.bytes);
+    std::unique_ptr<char[]> copy;
+    if (entry.lent) {
+      copy.reset(new char[bytes.size()]);
+      std::copy(bytes.begin(), bytes.end(), copy.get());
+      bytes = {copy.get(), bytes.size()};
+    }
     entries_.push_back({Tensor{std::string(entry.name),
                                entry.type,
                                {entry.shape.begin(), entry.shape.end()},
-                               AsText(entry.bytes)},
-                        entry.in_digest});
+                               bytes},
+                        entry.in_digest,
+                        std::move(copy)});
   }
 
   // Sorted by name, names unique.

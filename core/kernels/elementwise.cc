@@ -19,6 +19,10 @@ constexpr std::array<TruncDivider32, kSlopes> MakeSlopeDividers(std::index_seque
 constexpr std::array<TruncDivider32, kSlopes> kSlopeDividers =
     MakeSlopeDividers(std::make_index_sequence<kSlopes>());
 
+int32_t DivideBySlope(int32_t d, uint8_t inverse_slope) {
+  return inverse_slope == 0 ? 0 : kSlopeDividers[inverse_slope].Divide(d);
+}
+
 int64_t DivideBySlope(int64_t d, uint8_t inverse_slope) {
   switch (inverse_slope) {
     case 0:
@@ -47,65 +51,56 @@ Activated LeakyRelu(int64_t z) {
   return z < 32767 ? Activated{static_cast<int16_t>(z), 1} : Activated{32767, 0};
 }
 
-}  // namespace
-
-uint32_t MaxMagnitude(std::span<const int16_t> x) {
-  int16_t lowest = 0;
-  int16_t highest = 0;
-  for (const int16_t value : x) {
-    lowest = std::min(lowest, value);
-    highest = std::max(highest, value);
-  }
-  return std::max(Magnitude(int32_t{lowest}), Magnitude(int32_t{highest}));
-}
-
-uint64_t MaxMagnitude(std::span<const int64_t> x) {
-  int64_t lowest = 0;
-  int64_t highest = 0;
-  for (const int64_t value : x) {
+template <class T>
+auto LargestMagnitude(std::span<const T> x) {
+  T lowest = 0;
+  T highest = 0;
+  for (const T value : x) {
     lowest = std::min(lowest, value);
     highest = std::max(highest, value);
   }
   return std::max(Magnitude(lowest), Magnitude(highest));
 }
 
-void Narrow(std::span<const int64_t> wide, std::span<int16_t> narrow) {
-  TALLY_CHECK(wide.size() == narrow.size());
-  for (size_t i = 0; i < wide.size(); ++i) {
-    narrow[i] = static_cast<int16_t>(wide[i]);
-  }
-}
-
-void AddToRows(std::span<const int16_t> row, MatrixView<int64_t> z) {
-  TALLY_CHECK(row.size() == z.columns);
+template <class Z>
+void AddRow(std::span<const int16_t> row, MatrixView<Z> z) {
+  TALLY_CHECK(row.size() <= z.columns);
   for (size_t r = 0; r < z.rows; ++r) {
-    for (size_t j = 0; j < z.columns; ++j) {
+    for (size_t j = 0; j < row.size(); ++j) {
       z.Row(r)[j] += row[j];
     }
   }
 }
 
-uint64_t ActivateByTable(std::span<const int64_t> z, const TruncDivider64& divider,
-                         const ActivationTable& table, std::span<int16_t> a,
-                         std::span<uint8_t> inverse_slopes) {
+// Quotients are taken a block at a time, so that their loop vectorises; looking up does not.
+template <class Z, class Divider>
+uint64_t LookUp(std::span<const Z> z, const Divider& divider, const ActivationTable& table,
+                std::span<int16_t> a, std::span<uint8_t> inverse_slopes) {
   TALLY_CHECK(a.size() == z.size());
   TALLY_CHECK(inverse_slopes.empty() || inverse_slopes.size() == z.size());
+  constexpr size_t kBlock = 64;
+  uint32_t entries[kBlock];
   uint64_t saturated = 0;
-  for (size_t i = 0; i < z.size(); ++i) {
-    const int64_t x =
-        Clamp<int64_t>(divider.Divide(z[i]), ActivationTable::kLowest, ActivationTable::kHighest);
-    const size_t entry = static_cast<size_t>(x - ActivationTable::kLowest);
-    a[i] = table.value[entry];
-    saturated += table.saturated[entry];
-    if (!inverse_slopes.empty()) {
-      inverse_slopes[i] = table.inverse_slope[entry];
+  for (size_t first = 0; first < z.size(); first += kBlock) {
+    const size_t count = std::min(kBlock, z.size() - first);
+    for (size_t i = 0; i < count; ++i) {
+      const Z x = Clamp<Z>(divider.Divide(z[first + i]), ActivationTable::kLowest,
+                           ActivationTable::kHighest);
+      entries[i] = static_cast<uint32_t>(x - ActivationTable::kLowest);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const ActivationTable::Point point = table.points[entries[i]];
+      a[first + i] = point.value;
+      saturated += point.saturated;
+      if (!inverse_slopes.empty()) inverse_slopes[first + i] = point.inverse_slope;
     }
   }
   return saturated;
 }
 
-uint64_t ActivateLeakyRelu(std::span<const int64_t> z, std::span<int16_t> a,
-                           std::span<uint8_t> inverse_slopes) {
+template <class Z>
+uint64_t ApplyLeakyRelu(std::span<const Z> z, std::span<int16_t> a,
+                        std::span<uint8_t> inverse_slopes) {
   TALLY_CHECK(a.size() == z.size());
   TALLY_CHECK(inverse_slopes.empty() || inverse_slopes.size() == z.size());
   uint64_t saturated = 0;
@@ -120,8 +115,9 @@ uint64_t ActivateLeakyRelu(std::span<const int64_t> z, std::span<int16_t> a,
   return saturated;
 }
 
-void ActivateRescale(std::span<const int64_t> z, const TruncDivider64& divider,
-                     std::span<int64_t> a, std::span<uint8_t> inverse_slopes) {
+template <class Z>
+void Rescale(std::span<const Z> z, const TruncDivider64& divider, std::span<int64_t> a,
+             std::span<uint8_t> inverse_slopes) {
   TALLY_CHECK(a.size() == z.size());
   TALLY_CHECK(inverse_slopes.empty() || inverse_slopes.size() == z.size());
   for (size_t i = 0; i < z.size(); ++i) {
@@ -130,12 +126,71 @@ void ActivateRescale(std::span<const int64_t> z, const TruncDivider64& divider,
   std::fill(inverse_slopes.begin(), inverse_slopes.end(), uint8_t{1});
 }
 
-void DivideBySlopes(std::span<const uint8_t> inverse_slopes, std::span<int64_t> d) {
+template <class D>
+void DivideEach(std::span<const uint8_t> inverse_slopes, std::span<D> d) {
   TALLY_CHECK(inverse_slopes.size() == d.size());
   for (size_t i = 0; i < d.size(); ++i) {
     TALLY_CHECK(inverse_slopes[i] < kSlopes);
     d[i] = DivideBySlope(d[i], inverse_slopes[i]);
   }
+}
+
+}  // namespace
+
+uint32_t MaxMagnitude(std::span<const int16_t> x) {
+  int16_t lowest = 0;
+  int16_t highest = 0;
+  for (const int16_t value : x) {
+    lowest = std::min(lowest, value);
+    highest = std::max(highest, value);
+  }
+  return std::max(Magnitude(int32_t{lowest}), Magnitude(int32_t{highest}));
+}
+
+uint32_t MaxMagnitude(std::span<const int32_t> x) { return LargestMagnitude(x); }
+uint64_t MaxMagnitude(std::span<const int64_t> x) { return LargestMagnitude(x); }
+
+void AddToRows(std::span<const int16_t> row, MatrixView<int32_t> z) { AddRow(row, z); }
+void AddToRows(std::span<const int16_t> row, MatrixView<int64_t> z) { AddRow(row, z); }
+
+uint64_t ActivateByTable(std::span<const int32_t> z, TruncDivider32 divider,
+                         const ActivationTable& table, std::span<int16_t> a,
+                         std::span<uint8_t> inverse_slopes) {
+  return LookUp(z, divider, table, a, inverse_slopes);
+}
+
+uint64_t ActivateByTable(std::span<const int64_t> z, const TruncDivider64& divider,
+                         const ActivationTable& table, std::span<int16_t> a,
+                         std::span<uint8_t> inverse_slopes) {
+  return LookUp(z, divider, table, a, inverse_slopes);
+}
+
+uint64_t ActivateLeakyRelu(std::span<const int32_t> z, std::span<int16_t> a,
+                           std::span<uint8_t> inverse_slopes) {
+  return ApplyLeakyRelu(z, a, inverse_slopes);
+}
+
+uint64_t ActivateLeakyRelu(std::span<const int64_t> z, std::span<int16_t> a,
+                           std::span<uint8_t> inverse_slopes) {
+  return ApplyLeakyRelu(z, a, inverse_slopes);
+}
+
+void ActivateRescale(std::span<const int32_t> z, const TruncDivider64& divider,
+                     std::span<int64_t> a, std::span<uint8_t> inverse_slopes) {
+  Rescale(z, divider, a, inverse_slopes);
+}
+
+void ActivateRescale(std::span<const int64_t> z, const TruncDivider64& divider,
+                     std::span<int64_t> a, std::span<uint8_t> inverse_slopes) {
+  Rescale(z, divider, a, inverse_slopes);
+}
+
+void DivideBySlopes(std::span<const uint8_t> inverse_slopes, std::span<int32_t> d) {
+  DivideEach(inverse_slopes, d);
+}
+
+void DivideBySlopes(std::span<const uint8_t> inverse_slopes, std::span<int64_t> d) {
+  DivideEach(inverse_slopes, d);
 }
 
 }  // namespace tally::kernels

@@ -39,6 +39,7 @@ struct StateEntry {
   std::span<const uint64_t> shape;  // empty: a scalar
   std::span<std::byte> bytes;       // little-endian, row-major
   bool in_digest = true;            // false for counters that report but do not decide
+  bool lent = false;                // the bytes are there during the visit only
 };
 
 class StateVisitor {

@@ -49,9 +49,9 @@ constexpr ActivationTable Tabulate(Point (*curve)(int32_t)) {
   ActivationTable table;
   for (size_t i = 0; i < ActivationTable::kEntries; ++i) {
     const Point point = curve(static_cast<int32_t>(i) + ActivationTable::kLowest);
-    table.value[i] = static_cast<int16_t>(point.value);
-    table.inverse_slope[i] = static_cast<uint8_t>(point.inverse_slope);
-    table.saturated[i] = point.saturated ? 1 : 0;
+    table.points[i] = {static_cast<int16_t>(point.value),
+                       static_cast<uint8_t>(point.inverse_slope),
+                       static_cast<uint8_t>(point.saturated ? 1 : 0)};
   }
   return table;
 }
@@ -114,13 +114,28 @@ uint64_t OutputMagnitudeMax(Activation activation, uint64_t z_max) {
 LayerActivation::LayerActivation(Activation activation, uint32_t inputs, PocketNnProfile profile)
     : activation_(activation),
       divider_(DivisorOf(activation, inputs, profile)),
+      narrow_divider_(static_cast<int32_t>(std::min<int64_t>(divider_.divisor(), INT32_MAX))),
       table_(TableOf(activation)) {}
+
+uint64_t LayerActivation::Apply(std::span<const int32_t> z, std::span<int16_t> a,
+                                std::span<uint8_t> inverse_slopes) const {
+  TALLY_CHECK(!wide());
+  return table_ != nullptr
+             ? kernels::ActivateByTable(z, narrow_divider_, *table_, a, inverse_slopes)
+             : kernels::ActivateLeakyRelu(z, a, inverse_slopes);
+}
 
 uint64_t LayerActivation::Apply(std::span<const int64_t> z, std::span<int16_t> a,
                                 std::span<uint8_t> inverse_slopes) const {
   TALLY_CHECK(!wide());
   return table_ != nullptr ? kernels::ActivateByTable(z, divider_, *table_, a, inverse_slopes)
                            : kernels::ActivateLeakyRelu(z, a, inverse_slopes);
+}
+
+void LayerActivation::ApplyWide(std::span<const int32_t> z, std::span<int64_t> a,
+                                std::span<uint8_t> inverse_slopes) const {
+  TALLY_CHECK(wide());
+  kernels::ActivateRescale(z, divider_, a, inverse_slopes);
 }
 
 void LayerActivation::ApplyWide(std::span<const int64_t> z, std::span<int64_t> a,

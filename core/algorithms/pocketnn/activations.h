@@ -37,16 +37,21 @@ class LayerActivation {
 
   // Outputs of an activation that is not wide, and the inverse slopes unless that span is empty.
   // Returns the number of outputs cut at an end of the range.
+  uint64_t Apply(std::span<const int32_t> z, std::span<int16_t> a,
+                 std::span<uint8_t> inverse_slopes) const;
   uint64_t Apply(std::span<const int64_t> z, std::span<int16_t> a,
                  std::span<uint8_t> inverse_slopes) const;
 
   // The same for a wide one. None of its outputs is ever cut.
+  void ApplyWide(std::span<const int32_t> z, std::span<int64_t> a,
+                 std::span<uint8_t> inverse_slopes) const;
   void ApplyWide(std::span<const int64_t> z, std::span<int64_t> a,
                  std::span<uint8_t> inverse_slopes) const;
 
  private:
   Activation activation_;
   TruncDivider64 divider_;
+  TruncDivider32 narrow_divider_;  // for |z| < 2^31 - 1, where a divisor beyond gives 0 as that does
   const kernels::ActivationTable* table_;  // null where the output is not a function of 257 steps
 };
 

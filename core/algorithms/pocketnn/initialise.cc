@@ -36,6 +36,14 @@ void FillFromReference(GlibcRandom& random, uint32_t magnitude, std::span<int16_
   }
 }
 
+// Fills a packed matrix in the order of its plain layout.
+template <class Fill>
+void FillPacked(kernels::PackedMatrix<int16_t>& packed, const Fill& fill) {
+  Tensor<int16_t> plain(Shape({packed.rows(), packed.columns()}));
+  fill(plain.elements());
+  packed.Pack(plain.matrix());
+}
+
 }  // namespace
 
 bool HasFeedback(const ModelSpec& spec, size_t layer) {
@@ -60,8 +68,10 @@ void PocketNnLearner::InitialiseWeights() {
   for (size_t l = 0; l < training_.size(); ++l) {
     const uint32_t magnitude = StartMagnitude(spec_, l);
     DenseLayer& layer = network_.layers[l];
-    FillUniform(spec_.seed, TensorId(l, TensorUse::kWeightStart), magnitude,
-                layer.weights.elements());
+    FillPacked(layer.weights, [&](std::span<int16_t> values) {
+      FillUniform(spec_.seed, TensorId(l, TensorUse::kWeightStart), magnitude, values);
+    });
+    layer.FindWeightMagnitude();
     FillUniform(spec_.seed, TensorId(l, TensorUse::kBiasStart), magnitude, layer.bias.elements());
   }
 }
@@ -69,8 +79,10 @@ void PocketNnLearner::InitialiseWeights() {
 void PocketNnLearner::InitialiseFeedback() {
   for (size_t l = 0; l < training_.size(); ++l) {
     if (HasFeedback(spec_, l)) {
-      FillUniform(spec_.seed, TensorId(l, TensorUse::kFeedback), FeedbackMagnitude(spec_, l),
-                  training_[l].feedback.elements());
+      FillPacked(training_[l].feedback, [&](std::span<int16_t> values) {
+        FillUniform(spec_.seed, TensorId(l, TensorUse::kFeedback), FeedbackMagnitude(spec_, l),
+                    values);
+      });
     }
   }
 }
@@ -86,7 +98,10 @@ void PocketNnLearner::DrawReferenceWeights() {
         activation == Activation::kPocketLeakyRelu) {
       DenseLayer& layer = network_.layers[l];
       const uint32_t magnitude = StartMagnitude(spec_, l);
-      FillFromReference(*options_.reference_random, magnitude, layer.weights.elements());
+      FillPacked(layer.weights, [&](std::span<int16_t> values) {
+        FillFromReference(*options_.reference_random, magnitude, values);
+      });
+      layer.FindWeightMagnitude();
       FillFromReference(*options_.reference_random, magnitude, layer.bias.elements());
     }
   }
@@ -95,8 +110,9 @@ void PocketNnLearner::DrawReferenceWeights() {
 void PocketNnLearner::DrawReferenceFeedback() {
   for (size_t l = training_.size(); l-- > 0;) {
     if (HasFeedback(spec_, l)) {
-      FillFromReference(*options_.reference_random, FeedbackMagnitude(spec_, l),
-                        training_[l].feedback.elements());
+      FillPacked(training_[l].feedback, [&](std::span<int16_t> values) {
+        FillFromReference(*options_.reference_random, FeedbackMagnitude(spec_, l), values);
+      });
     }
   }
   feedback_drawn_ = true;

@@ -10,14 +10,10 @@
 #include "core/arithmetic/check.h"
 #include "core/arithmetic/rounding.h"
 #include "core/kernels/elementwise.h"
-#include "core/kernels/gemm.h"
-#include "core/kernels/gradient.h"
+#include "core/kernels/packed_product.h"
 
 namespace tally::pocketnn {
 namespace {
-
-constexpr uint64_t kNarrowMax = 32767;
-constexpr uint64_t kInt32Max = 2147483647;
 
 uint64_t MaxInverse(const ModelSpec& spec) {
   uint64_t inverse = 1;
@@ -35,9 +31,14 @@ size_t WidestLayer(const ModelSpec& spec) {
   return widest;
 }
 
-kernels::UpdateRule RuleAt(const ModelSpec& spec, uint64_t step) {
-  return kernels::UpdateRule(static_cast<int32_t>(InverseRateAt(spec, step)),
-                             static_cast<int32_t>(spec.pocketnn.weight_limit));
+int64_t WantedOutput(const ModelSpec& spec, uint32_t label, uint32_t output_class) {
+  return output_class == label ? spec.pocketnn.target : 0;
+}
+
+// Rows of the target may be longer.
+template <class From, class To>
+void CopyRows(MatrixView<const From> from, MatrixView<To> to) {
+  for (size_t r = 0; r < from.rows; ++r) std::copy_n(from.Row(r), from.columns, to.Row(r));
 }
 
 bool KeepsResiduals(const ModelSpec& spec) {
@@ -46,38 +47,19 @@ bool KeepsResiduals(const ModelSpec& spec) {
 
 }  // namespace
 
-DeltaRows::DeltaRows(size_t rows_max, size_t columns)
-    : wide_(Shape({rows_max, columns})), narrow_(Shape({rows_max, columns})) {}
-
-uint64_t DeltaRows::Bytes(uint64_t rows_max, uint64_t columns) {
-  return rows_max * columns * (sizeof(int64_t) + sizeof(int16_t));
-}
-
-void DeltaRows::Settle(size_t rows, bool always_wide) {
-  const auto values = wide(rows).elements();
-  magnitude_max_ = kernels::MaxMagnitude(values);
-  is_narrow_ = magnitude_max_ <= kNarrowMax && !always_wide;
-  if (is_narrow_) {
-    kernels::Narrow(values, narrow_.elements().first(values.size()));
-  }
-}
-
-ConstRows DeltaRows::rows(size_t count) const {
-  return is_narrow_ ? ConstRows{narrow_.matrix().FirstRows(count), {}}
-                    : ConstRows{{}, wide_.matrix().FirstRows(count)};
-}
-
 PocketNnLearner::PocketNnLearner(const ModelSpec& spec, const LearnerOptions& options)
     : spec_(spec),
       options_(options),
       network_(spec),
       input_rows_(Shape({spec.batch_size, spec.InputElements()})),
-      z_(Shape({spec.batch_size, WidestLayer(spec)})),
-      narrow_sums_(Shape({WidestLayer(spec)})),
+      sums_(spec.batch_size, WidestLayer(spec)),
+      line_sums_(Shape({2, kernels::PaddedColumns(WidestLayer(spec))})),
       wide_sums_(Shape({WidestLayer(spec)})),
+      weight_row_(Shape({WidestLayer(spec)})),
       error_(spec.batch_size, spec.classes),
       predictions_(spec.batch_size),
-      rule_(RuleAt(spec, 0)),
+      rule_(static_cast<int32_t>(InverseRateAt(spec, 0)),
+            static_cast<int32_t>(spec.pocketnn.weight_limit)),
       max_inverse_(MaxInverse(spec)) {
   TALLY_CHECK((spec.pocketnn.profile == PocketNnProfile::kReference) ==
               (options.reference_random != nullptr));
@@ -97,15 +79,21 @@ PocketNnLearner::PocketNnLearner(const ModelSpec& spec, const LearnerOptions& op
   }
 }
 
+PocketNnLearner::LayerTraining::LayerTraining(const DenseLayer& layer, size_t batch)
+    : inverse_slopes(Shape({batch, layer.units})),
+      delta(batch, layer.units),
+      input_pairs(batch, layer.inputs) {}
+
 PocketNnLearner::LayerTraining PocketNnLearner::MakeLayerTraining(size_t layer) const {
   const DenseLayer& dense = network_.layers[layer];
   const size_t batch = spec_.batch_size;
-  LayerTraining training(batch, dense.units);
+  LayerTraining training(dense, batch);
   if (HasFeedback(spec_, layer)) {
-    training.feedback = Tensor<int16_t>(Shape({spec_.classes, dense.units}));
+    training.feedback = kernels::PackedMatrix<int16_t>(spec_.classes, dense.units);
   }
   if (KeepsResiduals(spec_)) {
-    training.weight_residual = Tensor<int32_t>(dense.weights.shape());
+    training.weight_residual =
+        Tensor<int32_t>(Shape({2 * dense.weights.lines(), kernels::PaddedColumns(dense.units)}));
     training.bias_residual = Tensor<int32_t>(dense.bias.shape());
   }
   if (dense.activation.wide()) {
@@ -113,7 +101,6 @@ PocketNnLearner::LayerTraining PocketNnLearner::MakeLayerTraining(size_t layer) 
   } else {
     training.narrow_outputs = Tensor<int16_t>(Shape({batch, dense.units}));
   }
-  training.inverse_slopes = Tensor<uint8_t>(Shape({batch, dense.units}));
   return training;
 }
 
@@ -189,208 +176,138 @@ void PocketNnLearner::Forward(const RowBatch& rows) {
     training.input_magnitude_max = x.is_wide() ? kernels::MaxMagnitude(x.wide.elements())
                                                : kernels::MaxMagnitude(x.narrow.elements());
     training.counters.saturated_activations +=
-        layer.Forward(x, {z_.data(), count, layer.units}, Outputs(l, count),
-                      training.inverse_slopes.matrix().FirstRows(count));
+        layer.Forward(x, sums_, Outputs(l, count),
+                      training.inverse_slopes.matrix().FirstRows(count), options_.always_wide);
   }
 }
 
 StepReport PocketNnLearner::CompareOutputs(size_t rows, std::span<const uint32_t> labels) {
+  const Rows outputs = Outputs(training_.size() - 1, rows);
   StepReport report;
-  const ConstRows outputs = ToRead(Outputs(training_.size() - 1, rows));
-  const MatrixView<int64_t> errors = error_.wide(rows);
-  for (size_t r = 0; r < rows; ++r) {
+  if (outputs.is_wide()) {
+    report = Compare<int64_t, int64_t>(outputs.wide, labels, error_.rows64(rows));
+    error_.Settle64(rows, options_.always_wide);
+  } else {
+    report = Compare<int16_t, int32_t>(outputs.narrow, labels, error_.rows32(rows));
+    error_.Settle32(rows, options_.always_wide);
+  }
+  report.predictions = std::span(predictions_).first(rows);
+  return report;
+}
+
+template <class Output, class Error>
+StepReport PocketNnLearner::Compare(MatrixView<const Output> outputs,
+                                    std::span<const uint32_t> labels, MatrixView<Error> errors) {
+  StepReport report;
+  for (size_t r = 0; r < outputs.rows; ++r) {
     TALLY_CHECK(labels[r] < spec_.classes);
+    const Output* output = outputs.Row(r);
     // Scores saturate as they do in prediction, so that both choose the same class.
     uint32_t best = 0;
-    int32_t best_score = SaturateToInt32(OutputAt(outputs, r, 0));
     for (uint32_t c = 0; c < spec_.classes; ++c) {
-      const int64_t output = OutputAt(outputs, r, c);
-      if (SaturateToInt32(output) > best_score) {
-        best = c;
-        best_score = SaturateToInt32(output);
-      }
-      errors.Row(r)[c] = output - (c == labels[r] ? int64_t{spec_.pocketnn.target} : 0);
+      if (SaturateToInt32(output[c]) > SaturateToInt32(output[best])) best = c;
+      errors.Row(r)[c] = Error{output[c]} - static_cast<Error>(WantedOutput(spec_, labels[r], c));
     }
     predictions_[r] = best;
     report.correct += best == labels[r] ? 1u : 0u;
-    report.loss += RowLoss({errors.Row(r), spec_.classes});
+    report.loss += RowLoss(std::span<const Error>(errors.Row(r), spec_.classes));
   }
-  error_.Settle(rows, options_.always_wide);
-  report.predictions = std::span(predictions_).first(rows);
   return report;
 }
 
 void PocketNnLearner::ComputeDelta(size_t layer, size_t rows) {
   LayerTraining& training = training_[layer];
-  const MatrixView<int64_t> delta = training.delta.wide(rows);
-  if (layer + 1 == training_.size()) {
-    const auto errors = error_.wide(rows).elements();
-    std::copy(errors.begin(), errors.end(), delta.data);
-  } else if (HasFeedback(spec_, layer)) {
-    const auto limit = static_cast<int32_t>(FeedbackMagnitude(spec_, layer));
-    Multiply(error_.rows(rows), std::as_const(training.feedback).matrix(), limit, delta);
+  DeltaRows& delta = training.delta;
+  const std::span<const uint8_t> slopes =
+      training.inverse_slopes.matrix().FirstRows(rows).elements();
+  const bool narrow = Blame(layer, rows);
+  for (size_t r = 0; r < rows; ++r) {
+    const size_t units = network_.layers[layer].units;
+    const std::span<const uint8_t> row = slopes.subspan(r * units, units);
+    if (narrow) {
+      kernels::DivideBySlopes(row, std::span(delta.rows32(rows).Row(r), units));
+    } else {
+      kernels::DivideBySlopes(row, std::span(delta.rows64(rows).Row(r), units));
+    }
+  }
+  if (narrow) {
+    delta.Settle32(rows, options_.always_wide);
   } else {
+    delta.Settle64(rows, options_.always_wide);
+  }
+  training.counters.wide_steps += delta.is_narrow() ? 0u : 1u;
+}
+
+bool PocketNnLearner::Blame(size_t layer, size_t rows) {
+  LayerTraining& training = training_[layer];
+  DeltaRows& delta = training.delta;
+  const bool is_last = layer + 1 == training_.size();
+  if (!is_last && !HasFeedback(spec_, layer)) {
     const DenseLayer& above = network_.layers[layer + 1];
     const ConstRows blame = training_[layer + 1].delta.rows(rows);
+    if (!options_.always_wide && ProductFitsInt32(blame, above.weight_magnitude, 0)) {
+      // Without surplus columns in between: rows of 32-bit deltas may be longer.
+      const MatrixView<int32_t> target = sums_.narrow(rows, above.inputs);
+      const MatrixView<int32_t> tight = {target.data, rows, above.inputs};
+      kernels::MultiplyTransposed(blame.narrow, above.weights, tight);
+      CopyRows(MatrixView<const int32_t>(tight), delta.rows32(rows));
+      return true;
+    }
     if (blame.is_wide()) {
-      kernels::WideGemmTransposed(blame.wide, above.weights.matrix(), delta);
+      kernels::WideMultiplyTransposed(blame.wide, above.weights, delta.rows64(rows));
     } else {
-      kernels::GemmTransposed(blame.narrow, above.weights.matrix(), above.weight_limit, delta);
+      kernels::WideMultiplyTransposed(blame.narrow, above.weights, delta.rows64(rows));
     }
+    return false;
   }
-  kernels::DivideBySlopes(training.inverse_slopes.matrix().FirstRows(rows).elements(),
-                          delta.elements());
-  training.delta.Settle(rows, options_.always_wide);
-  training.counters.wide_steps += training.delta.is_narrow() ? 0u : 1u;
-}
-
-void PocketNnLearner::PrepareRule() {
-  const uint32_t inverse = InverseRateAt(spec_, step_);
-  rate_rose_ = step_ > 0 && inverse < InverseRateAt(spec_, step_ - 1);
-  if (static_cast<int32_t>(inverse) != rule_.narrow.divisor()) {
-    rule_ = RuleAt(spec_, step_);
+  const ConstRows error = error_.rows(rows);
+  if (is_last) {
+    if (error.is_wide()) {
+      CopyRows(error.wide, delta.rows64(rows));
+    } else {
+      CopyRows(error.narrow, delta.rows32(rows));
+    }
+    return !error.is_wide();
   }
-}
-
-bool PocketNnLearner::SumsFitInt32(size_t layer, size_t rows) const {
-  const LayerTraining& training = training_[layer];
-  const uint64_t product =
-      SaturatingMultiply(training.input_magnitude_max, training.delta.magnitude_max());
-  return SaturatingAdd(SaturatingMultiply(rows, product), max_inverse_) <= kInt32Max;
-}
-
-void PocketNnLearner::WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums) {
-  LayerTraining& training = training_[layer];
-  const ConstRows x = Inputs(layer, rows);
-  const ConstRows d = training.delta.rows(rows);
-  if (x.is_wide()) {
-    kernels::WideGradientRow(x.wide, input, training.delta.wide(rows), sums);
-  } else if (d.is_wide()) {
-    kernels::WideGradientRow(x.narrow, input, d.wide, sums);
+  if (!options_.always_wide && ProductFitsInt32(error, FeedbackMagnitude(spec_, layer), 0)) {
+    kernels::Multiply(error.narrow, training.feedback, delta.rows32(rows));
+    return true;
+  }
+  if (error.is_wide()) {
+    kernels::WideMultiply(error.wide, training.feedback, delta.rows64(rows));
   } else {
-    const uint64_t product = training.input_magnitude_max * training.delta.magnitude_max();
-    const size_t run = product == 0 ? rows : static_cast<size_t>(kInt32Max / product);
-    kernels::GradientRowInRuns(x.narrow, input, d.narrow, run,
-                               narrow_sums_.elements().first(sums.size()), sums);
+    kernels::WideMultiply(error.narrow, training.feedback, delta.rows64(rows));
   }
-}
-
-void PocketNnLearner::UpdateLayer(size_t layer, size_t rows) {
-  const DenseLayer& dense = network_.layers[layer];
-  const ConstRows x = Inputs(layer, rows);
-  const ConstRows d = training_[layer].delta.rows(rows);
-  const bool in_int32 = !x.is_wide() && !d.is_wide() && SumsFitInt32(layer, rows);
-  const std::span<int32_t> sums32 = narrow_sums_.elements().first(dense.units);
-  const std::span<int64_t> sums64 = wide_sums_.elements().first(dense.units);
-  for (size_t input = 0; input < dense.inputs; ++input) {
-    if (!in_int32) {
-      WideSums(layer, input, rows, sums64);
-      UpdateWeightRow<int64_t>(layer, input, sums64);
-    } else if (kernels::GradientRow(x.narrow, input, d.narrow, sums32)) {
-      UpdateWeightRow<int32_t>(layer, input, sums32);
-    } else if (rate_rose_) {
-      // Without a gradient nothing moves, unless a residual has become larger than the divisor.
-      std::fill(sums32.begin(), sums32.end(), 0);
-      UpdateWeightRow<int32_t>(layer, input, sums32);
-    }
-  }
-  kernels::ColumnSums(training_[layer].delta.wide(rows), sums64);
-  UpdateBias(layer, sums64);
-}
-
-template <class Sum>
-void PocketNnLearner::UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums) {
-  LayerTraining& training = training_[layer];
-  const size_t first = input * sums.size();
-  const auto weights = network_.layers[layer].weights.elements().subspan(first, sums.size());
-  uint64_t cut = 0;
-  switch (spec_.pocketnn.update_rounding) {
-    case UpdateRounding::kTowardZero:
-      cut = kernels::UpdateTowardZero(rule_, sums, weights);
-      break;
-    case UpdateRounding::kErrorFeedback:
-      cut = kernels::UpdateWithErrorFeedback(
-          rule_, sums, training.weight_residual.elements().subspan(first, sums.size()), weights);
-      break;
-    case UpdateRounding::kStochastic: {
-      UniformDraws draws(spec_.seed, step_, TensorId(layer, TensorUse::kWeightRounding));
-      cut = kernels::UpdateStochastic(rule_, sums, draws, first, weights);
-      break;
-    }
-  }
-  training.counters.clamped_weights += cut;
-}
-
-void PocketNnLearner::UpdateBias(size_t layer, std::span<const int64_t> sums) {
-  LayerTraining& training = training_[layer];
-  const auto bias = network_.layers[layer].bias.elements();
-  uint64_t cut = 0;
-  switch (spec_.pocketnn.update_rounding) {
-    case UpdateRounding::kTowardZero:
-      cut = kernels::UpdateTowardZero(rule_, sums, bias);
-      break;
-    case UpdateRounding::kErrorFeedback:
-      cut = kernels::UpdateWithErrorFeedback(rule_, sums, training.bias_residual.elements(), bias);
-      break;
-    case UpdateRounding::kStochastic: {
-      UniformDraws draws(spec_.seed, step_, TensorId(layer, TensorUse::kBiasRounding));
-      cut = kernels::UpdateStochastic(rule_, sums, draws, 0, bias);
-      break;
-    }
-  }
-  training.counters.clamped_weights += cut;
-}
-
-void PocketNnLearner::SumAcrossRanks(size_t rows, StepReport& report) {
-  std::span<int64_t> rest = shared_sums_.elements();
-  for (size_t l = 0; l < training_.size(); ++l) {
-    const DenseLayer& layer = network_.layers[l];
-    for (size_t input = 0; input < layer.inputs; ++input) {
-      WideSums(l, input, rows, rest.first(layer.units));
-      rest = rest.subspan(layer.units);
-    }
-    kernels::ColumnSums(training_[l].delta.wide(rows), rest.first(layer.units));
-    rest = rest.subspan(layer.units);
-  }
-  rest[0] = report.loss;
-  rest[1] = static_cast<int64_t>(report.correct);
-  options_.collective->Sum(shared_sums_.elements());
-  report.loss = rest[0];
-  report.correct = static_cast<uint64_t>(rest[1]);
-}
-
-void PocketNnLearner::ApplySums() {
-  std::span<const int64_t> rest = shared_sums_.elements();
-  for (size_t l = 0; l < training_.size(); ++l) {
-    const DenseLayer& layer = network_.layers[l];
-    for (size_t input = 0; input < layer.inputs; ++input) {
-      UpdateWeightRow<int64_t>(l, input, rest.first(layer.units));
-      rest = rest.subspan(layer.units);
-    }
-    UpdateBias(l, rest.first(layer.units));
-    rest = rest.subspan(layer.units);
-  }
+  return false;
 }
 
 uint64_t PocketNnLearner::Bytes(const ModelSpec& spec) {
   const uint64_t batch = spec.batch_size;
   const uint64_t widest = WidestLayer(spec);
-  // A residual beside each weight under error feedback.
-  const uint64_t parameter_bytes = sizeof(int16_t) + (KeepsResiduals(spec) ? sizeof(int32_t) : 0);
   // Names, labels and other small blocks.
   constexpr uint64_t kSmallBlocks = 16384;
   uint64_t bytes = kSmallBlocks + spec.labels.size() * (sizeof(std::string) + 128);
-  bytes += ParameterCount(spec) * parameter_bytes;
+  uint64_t inputs = spec.InputElements();
   for (size_t l = 0; l < spec.layers.size(); ++l) {
     const uint64_t units = spec.layers[l].units;
     const uint64_t output_bytes =
         HasWideOutput(spec.layers[l].activation) ? sizeof(int64_t) : sizeof(int16_t);
-    bytes += HasFeedback(spec, l) ? spec.classes * units * sizeof(int16_t) : 0;
+    bytes += kernels::PackedMatrix<int16_t>::Bytes(inputs, units) + units * sizeof(int16_t);
+    if (KeepsResiduals(spec)) {
+      bytes += ((inputs + 1) / 2 * 2 * kernels::PaddedColumns(units) + units) * sizeof(int32_t);
+    }
+    if (HasFeedback(spec, l)) {
+      bytes += kernels::PackedMatrix<int16_t>::Bytes(spec.classes, units);
+    }
     bytes += batch * units * (output_bytes + sizeof(uint8_t)) + DeltaRows::Bytes(batch, units);
+    bytes += kernels::InputPairs::Bytes(batch, inputs);
     bytes += sizeof(DenseLayer) + sizeof(LayerTraining) + sizeof(LayerSpec);
+    inputs = units;
   }
   bytes += InputStage::Bytes(spec) + batch * spec.InputElements() * sizeof(int16_t);
-  bytes += batch * widest * sizeof(int64_t) + widest * (sizeof(int32_t) + sizeof(int64_t));
+  bytes += SumRows::Bytes(batch, widest);
+  bytes += kernels::PaddedColumns(widest) * 2 * sizeof(int32_t);
+  bytes += widest * (sizeof(int64_t) + sizeof(int16_t));
   bytes += DeltaRows::Bytes(batch, spec.classes) + batch * sizeof(uint32_t);
   return bytes + sizeof(PocketNnLearner);
 }

@@ -28,8 +28,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/algorithms/pocketnn/delta_rows.h"
 #include "core/algorithms/pocketnn/network.h"
 #include "core/arithmetic/glibc_random.h"
+#include "core/kernels/packed_gradient.h"
+#include "core/kernels/packed_matrix.h"
 #include "core/kernels/update.h"
 #include "core/learner/collective.h"
 #include "core/learner/learner.h"
@@ -46,27 +49,6 @@ struct LearnerOptions {
   bool always_wide = false;
   // The stream of the published program, borrowed; set exactly under the reference profile.
   GlibcRandom* reference_random = nullptr;
-};
-
-// Numbers of a mini-batch with their largest magnitude: always there in 64 bits, in 16 where they
-// fit.
-class DeltaRows {
- public:
-  DeltaRows(size_t rows_max, size_t columns);
-  static uint64_t Bytes(uint64_t rows_max, uint64_t columns);
-
-  MatrixView<int64_t> wide(size_t rows) { return wide_.matrix().FirstRows(rows); }
-  // Finds the range of the first `rows` rows and narrows them if they fit and may be.
-  void Settle(size_t rows, bool always_wide);
-  bool is_narrow() const { return is_narrow_; }
-  uint64_t magnitude_max() const { return magnitude_max_; }
-  ConstRows rows(size_t count) const;
-
- private:
-  Tensor<int64_t> wide_;
-  Tensor<int16_t> narrow_;
-  bool is_narrow_ = false;
-  uint64_t magnitude_max_ = 0;
 };
 
 class PocketNnLearner : public Learner {
@@ -90,17 +72,18 @@ class PocketNnLearner : public Learner {
  private:
   // What training keeps for a layer beside its weights: state first, then the numbers of one step.
   struct LayerTraining {
-    LayerTraining(size_t batch, size_t units) : delta(batch, units) {}
+    LayerTraining(const DenseLayer& layer, size_t batch);
 
-    Tensor<int16_t> feedback;         // [classes, units]; hidden layers, direct feedback
-    Tensor<int32_t> weight_residual;  // [inputs, units]; error feedback
-    Tensor<int32_t> bias_residual;    // [units]; error feedback
+    kernels::PackedMatrix<int16_t> feedback;  // [classes, units]; hidden layers, direct feedback
+    Tensor<int32_t> weight_residual;          // [padded inputs, padded units]; error feedback
+    Tensor<int32_t> bias_residual;            // [units]; error feedback
     LayerCounters counters;
 
     Tensor<int16_t> narrow_outputs;  // [batch, units], or
     Tensor<int64_t> wide_outputs;    // [batch, units]
     Tensor<uint8_t> inverse_slopes;  // [batch, units]
     DeltaRows delta;
+    kernels::InputPairs input_pairs;
     uint64_t input_magnitude_max = 0;
   };
 
@@ -114,16 +97,26 @@ class PocketNnLearner : public Learner {
   ConstRows Inputs(size_t layer, size_t rows);
   void Forward(const RowBatch& rows);
   StepReport CompareOutputs(size_t rows, std::span<const uint32_t> labels);
+  template <class Output, class Error>
+  StepReport Compare(MatrixView<const Output> outputs, std::span<const uint32_t> labels,
+                     MatrixView<Error> errors);
   void ComputeDelta(size_t layer, size_t rows);
+  // What the layer is blamed for, before the division by slopes: in the 32-bit rows of its deltas
+  // (true) or in the 64-bit ones.
+  bool Blame(size_t layer, size_t rows);
 
+  // What is to be done with the deltas; update.cc.
   void PrepareRule();
   void SumAcrossRanks(size_t rows, StepReport& report);
   void ApplySums();
   void UpdateLayer(size_t layer, size_t rows);
-  bool SumsFitInt32(size_t layer, size_t rows) const;
+  bool SumsFitInt32(size_t layer, size_t rows);
+  void UpdateLines(size_t layer);
+  void UpdateLine(size_t layer, size_t line);
   void WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums);
   template <class Sum>
   void UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums);
+  void UpdateBias(size_t layer, size_t rows);
   void UpdateBias(size_t layer, std::span<const int64_t> sums);
 
   void VisitCounters(StateVisitor& visitor);
@@ -136,10 +129,11 @@ class PocketNnLearner : public Learner {
   bool feedback_drawn_ = false;
 
   // Scratch, sized once.
-  Tensor<int16_t> input_rows_;  // [batch, inputs]
-  Tensor<int64_t> z_;           // batch * widest layer
-  Tensor<int32_t> narrow_sums_;
-  Tensor<int64_t> wide_sums_;
+  Tensor<int16_t> input_rows_;   // [batch, inputs]
+  SumRows sums_;                 // [batch, widest layer]
+  Tensor<int32_t> line_sums_;    // [2, padded widest layer]
+  Tensor<int64_t> wide_sums_;    // [widest layer]
+  Tensor<int16_t> weight_row_;   // [widest layer]
   Tensor<int64_t> shared_sums_;  // every sum of a step; only with a collective
   DeltaRows error_;
   std::vector<uint32_t> predictions_;

@@ -1,8 +1,9 @@
 #include "core/algorithms/pocketnn/network.h"
 
+#include <algorithm>
+
 #include "core/arithmetic/rounding.h"
 #include "core/kernels/elementwise.h"
-#include "core/kernels/gemm.h"
 
 namespace tally::pocketnn {
 namespace {
@@ -11,34 +12,84 @@ uint32_t InputsOf(const ModelSpec& spec, size_t layer) {
   return layer == 0 ? static_cast<uint32_t>(spec.InputElements()) : spec.layers[layer - 1].units;
 }
 
+template <class Error>
+int64_t LossOf(std::span<const Error> errors) {
+  int64_t loss = 0;
+  for (const int64_t error : errors) {
+    loss += DivTrunc(error * error, int64_t{2});
+  }
+  return loss;
+}
+
+// Adds the bias to the sums and turns them into outputs, row by row: rows of sums may be longer.
+template <class Z>
+uint64_t Activate(const LayerActivation& activation, std::span<const int16_t> bias,
+                  MatrixView<Z> z, Rows a, MatrixView<uint8_t> inverse_slopes) {
+  const size_t units = bias.size();
+  uint64_t saturated = 0;
+  kernels::AddToRows(bias, z);
+  for (size_t r = 0; r < z.rows; ++r) {
+    const std::span<const Z> sums = {z.Row(r), units};
+    const std::span<uint8_t> slopes =
+        inverse_slopes.data == nullptr ? std::span<uint8_t>() : std::span(inverse_slopes.Row(r), units);
+    if (a.is_wide()) {
+      activation.ApplyWide(sums, {a.wide.Row(r), units}, slopes);
+    } else {
+      saturated += activation.Apply(sums, {a.narrow.Row(r), units}, slopes);
+    }
+  }
+  return saturated;
+}
+
 }  // namespace
 
-void Multiply(ConstRows x, MatrixView<const int16_t> w, int32_t w_magnitude_max,
-              MatrixView<int64_t> z) {
-  if (x.is_wide()) {
-    kernels::WideGemm(x.wide, w, z);
-  } else {
-    kernels::Gemm(x.narrow, w, w_magnitude_max, z);
-  }
+SumRows::SumRows(size_t rows_max, size_t columns_max)
+    : narrow_(Shape({rows_max, kernels::PaddedColumns(columns_max)})),
+      wide_(Shape({rows_max, columns_max})) {}
+
+uint64_t SumRows::Bytes(uint64_t rows_max, uint64_t columns_max) {
+  return rows_max * (kernels::PaddedColumns(columns_max) * sizeof(int32_t) +
+                     columns_max * sizeof(int64_t));
+}
+
+bool ProductFitsInt32(ConstRows x, uint64_t w_magnitude, uint64_t extra) {
+  if (x.is_wide()) return false;
+  const uint64_t products = SaturatingMultiply(kernels::RowSumMax(x.narrow), w_magnitude);
+  return SaturatingAdd(products, extra) < INT32_MAX;
 }
 
 DenseLayer::DenseLayer(const ModelSpec& spec, size_t layer)
     : inputs(InputsOf(spec, layer)),
       units(spec.layers[layer].units),
-      weight_limit(static_cast<int32_t>(spec.pocketnn.weight_limit)),
+      weight_limit(spec.pocketnn.weight_limit),
       activation(spec.layers[layer].activation, inputs, spec.pocketnn.profile),
-      weights(Shape({inputs, units})),
+      weights(inputs, units),
       bias(Shape({units})) {}
 
-uint64_t DenseLayer::Forward(ConstRows x, MatrixView<int64_t> z, Rows a,
-                             MatrixView<uint8_t> inverse_slopes) const {
-  Multiply(x, weights.matrix(), weight_limit, z);
-  kernels::AddToRows(bias.elements(), z);
-  if (activation.wide()) {
-    activation.ApplyWide(z.elements(), a.wide.elements(), inverse_slopes.elements());
-    return 0;
+uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a,
+                             MatrixView<uint8_t> inverse_slopes, bool always_wide) const {
+  const size_t rows = x.rows();
+  if (!always_wide && ProductFitsInt32(x, weight_magnitude, weight_limit)) {
+    const MatrixView<int32_t> z = sums.narrow(rows, units);
+    kernels::Multiply(x.narrow, weights, z);
+    return Activate(activation, bias.elements(), z, a, inverse_slopes);
   }
-  return activation.Apply(z.elements(), a.narrow.elements(), inverse_slopes.elements());
+  const MatrixView<int64_t> z = sums.wide(rows, units);
+  if (x.is_wide()) {
+    kernels::WideMultiply(x.wide, weights, z);
+  } else {
+    kernels::WideMultiply(x.narrow, weights, z);
+  }
+  return Activate(activation, bias.elements(), z, a, inverse_slopes);
+}
+
+void DenseLayer::FindWeightMagnitude() {
+  weight_magnitude = 0;
+  for (size_t k = 0; k < inputs; ++k) {
+    for (size_t j = 0; j < units; ++j) {
+      weight_magnitude = std::max(weight_magnitude, Magnitude(int32_t{weights.At(k, j)}));
+    }
+  }
 }
 
 Network::Network(const ModelSpec& spec) : input(spec) {
@@ -52,12 +103,7 @@ int64_t OutputAt(ConstRows outputs, size_t row, size_t column) {
   return outputs.is_wide() ? outputs.wide.Row(row)[column] : outputs.narrow.Row(row)[column];
 }
 
-int64_t RowLoss(std::span<const int64_t> errors) {
-  int64_t loss = 0;
-  for (const int64_t error : errors) {
-    loss += DivTrunc(error * error, int64_t{2});
-  }
-  return loss;
-}
+int64_t RowLoss(std::span<const int32_t> errors) { return LossOf(errors); }
+int64_t RowLoss(std::span<const int64_t> errors) { return LossOf(errors); }
 
 }  // namespace tally::pocketnn

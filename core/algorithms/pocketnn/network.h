@@ -9,6 +9,8 @@
 
 #include "core/algorithms/input_stage.h"
 #include "core/algorithms/pocketnn/activations.h"
+#include "core/kernels/packed_matrix.h"
+#include "core/kernels/packed_product.h"
 #include "core/learner/model_spec.h"
 #include "core/tensor/matrix_view.h"
 #include "core/tensor/tensor.h"
@@ -23,7 +25,7 @@ struct EitherWidth {
   MatrixView<Wide> wide;
 
   bool is_wide() const { return wide.data != nullptr; }
-  size_t columns() const { return is_wide() ? wide.columns : narrow.columns; }
+  size_t rows() const { return is_wide() ? wide.rows : narrow.rows; }
   EitherWidth FirstRows(size_t count) const {
     return is_wide() ? EitherWidth{{}, wide.FirstRows(count)}
                      : EitherWidth{narrow.FirstRows(count), {}};
@@ -34,25 +36,45 @@ using ConstRows = EitherWidth<const int16_t, const int64_t>;
 
 inline ConstRows ToRead(const Rows& rows) { return {rows.narrow, rows.wide}; }
 
-// z = x * w in 16-bit kernels if x is narrow, else in the wide one: the same sums either way.
-void Multiply(ConstRows x, MatrixView<const int16_t> w, int32_t w_magnitude_max,
-              MatrixView<int64_t> z);
+// Room for the sums of some rows in both widths; one of them is used at a time.
+class SumRows {
+ public:
+  SumRows(size_t rows_max, size_t columns_max);
+  static uint64_t Bytes(uint64_t rows_max, uint64_t columns_max);
+
+  MatrixView<int32_t> narrow(size_t rows, size_t columns) {
+    return {narrow_.data(), rows, kernels::PaddedColumns(columns)};
+  }
+  MatrixView<int64_t> wide(size_t rows, size_t columns) { return {wide_.data(), rows, columns}; }
+
+ private:
+  Tensor<int32_t> narrow_;
+  Tensor<int64_t> wide_;
+};
+
+// Whether every sum of x * w stays strictly within int32 with room for `extra`, |w| <= w_magnitude.
+bool ProductFitsInt32(ConstRows x, uint64_t w_magnitude, uint64_t extra);
 
 // A fully connected layer: z = x * weights + bias, then the activation.
 struct DenseLayer {
   DenseLayer(const ModelSpec& spec, size_t layer);
 
-  // Rows of outputs, inverse slopes unless that view is null. `z` is scratch of the outputs' shape.
-  // Returns the number of outputs cut at an end of the activation's range.
-  uint64_t Forward(ConstRows x, MatrixView<int64_t> z, Rows a,
-                   MatrixView<uint8_t> inverse_slopes) const;
+  // Rows of outputs, inverse slopes unless that view is null. Sums are 64 bits wide where 32 would
+  // not do, or if `always_wide`: the same numbers. Returns the number of outputs cut at an end of
+  // the activation's range.
+  uint64_t Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint8_t> inverse_slopes,
+                   bool always_wide) const;
+
+  // Finds it anew; to be called after weights were set by anything but an update.
+  void FindWeightMagnitude();
 
   uint32_t inputs;
   uint32_t units;
-  int32_t weight_limit;
+  uint32_t weight_limit;
   LayerActivation activation;
-  Tensor<int16_t> weights;  // [inputs, units]
-  Tensor<int16_t> bias;     // [units]
+  kernels::PackedMatrix<int16_t> weights;  // [inputs, units]
+  Tensor<int16_t> bias;                    // [units]
+  uint32_t weight_magnitude = 0;           // no |weight| is larger
 };
 
 struct Network {
@@ -66,6 +88,7 @@ struct Network {
 int64_t OutputAt(ConstRows outputs, size_t row, size_t column);
 
 // The L2 loss of one row: DivTrunc(error^2, 2), summed. An error is output minus wanted output.
+int64_t RowLoss(std::span<const int32_t> errors);
 int64_t RowLoss(std::span<const int64_t> errors);
 
 }  // namespace tally::pocketnn

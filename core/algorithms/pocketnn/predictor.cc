@@ -18,16 +18,19 @@ constexpr size_t kBlockElementsMax = size_t{1} << 16;
 struct Scratch {
   std::vector<int16_t> narrow[2];
   std::vector<int64_t> wide[2];
-  std::vector<int64_t> z;
+  SumRows sums{0, 0};
+  size_t rows = 0;
+  size_t columns = 0;
 
-  void Reserve(size_t elements) {
-    if (z.size() < elements) {
-      for (size_t i = 0; i < 2; ++i) {
-        narrow[i].resize(elements);
-        wide[i].resize(elements);
-      }
-      z.resize(elements);
+  void Reserve(size_t rows_wanted, size_t columns_wanted) {
+    if (rows_wanted <= rows && columns_wanted <= columns) return;
+    rows = std::max(rows, rows_wanted);
+    columns = std::max(columns, columns_wanted);
+    for (size_t i = 0; i < 2; ++i) {
+      narrow[i].resize(rows * columns);
+      wide[i].resize(rows * columns);
     }
+    sums = SumRows(rows, columns);
   }
 };
 
@@ -58,7 +61,7 @@ void PocketNnPredictor::Predict(const RowBatch& rows, std::span<int32_t> scores)
 
 void PocketNnPredictor::PredictBlock(const RowBatch& rows, std::span<int32_t> scores) const {
   thread_local Scratch scratch;
-  scratch.Reserve(rows_per_block_ * widest_);
+  scratch.Reserve(rows_per_block_, widest_);
   const MatrixView<int16_t> x = {scratch.narrow[0].data(), rows.rows, inputs_};
   network_.input.Read(rows, x);
   Rows current = {x, {}};
@@ -70,7 +73,7 @@ void PocketNnPredictor::PredictBlock(const RowBatch& rows, std::span<int32_t> sc
     } else {
       outputs.narrow = {scratch.narrow[next].data(), rows.rows, layer.units};
     }
-    layer.Forward(ToRead(current), {scratch.z.data(), rows.rows, layer.units}, outputs, {});
+    layer.Forward(ToRead(current), scratch.sums, outputs, {}, /*always_wide=*/false);
     current = outputs;
     next = 1 - next;
   }
@@ -86,7 +89,7 @@ int64_t PocketNnPredictor::Loss(std::span<const int32_t> scores, uint32_t label)
   int64_t loss = 0;
   for (size_t c = 0; c < classes_; ++c) {
     const int64_t error = scores[c] - (c == label ? target_ : 0);
-    loss += RowLoss({&error, 1});
+    loss += RowLoss(std::span<const int64_t>(&error, 1));
   }
   return loss;
 }

@@ -22,28 +22,24 @@ TEST(MaxMagnitudeTest, FindsTheLargestWhereverItIs) {
   for (size_t size = 1; size < 40; ++size) {
     for (size_t place = 0; place < size; ++place) {
       std::vector<int16_t> narrow(size, 3);
+      std::vector<int32_t> middle(size, -3);
       std::vector<int64_t> wide(size, -3);
+      middle[place] = INT32_MIN;
       narrow[place] = -32768;
       wide[place] = INT64_MIN;
       ASSERT_EQ(kernels::MaxMagnitude(std::span<const int16_t>(narrow)), 32768u);
+      ASSERT_EQ(kernels::MaxMagnitude(std::span<const int32_t>(middle)), uint32_t{1} << 31);
       ASSERT_EQ(kernels::MaxMagnitude(std::span<const int64_t>(wide)), uint64_t{1} << 63);
     }
   }
 }
 
-TEST(NarrowTest, KeepsValuesThatFit) {
-  const std::vector<int64_t> wide = {-32768, -1, 0, 1, 32767};
-  std::vector<int16_t> narrow(5);
-  kernels::Narrow(wide, narrow);
-  EXPECT_EQ(narrow, (std::vector<int16_t>{-32768, -1, 0, 1, 32767}));
-}
-
 TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
   kernels::ActivationTable table;
   for (size_t i = 0; i < table.kEntries; ++i) {
-    table.value[i] = static_cast<int16_t>(static_cast<int>(i) - 128);
-    table.inverse_slope[i] = static_cast<uint8_t>(i % 100);
-    table.saturated[i] = i == 0 || i == 256 ? 1 : 0;
+    table.points[i] = {static_cast<int16_t>(static_cast<int>(i) - 128),
+                       static_cast<uint8_t>(i % 100),
+                       static_cast<uint8_t>(i == 0 || i == 256 ? 1 : 0)};
   }
   for (const int64_t divisor : {int64_t{1}, int64_t{256}, int64_t{200704}, int64_t{1} << 28}) {
     const TruncDivider64 divider(divisor);
@@ -53,7 +49,8 @@ TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
     }
     std::vector<int16_t> a(z.size());
     std::vector<uint8_t> slopes(z.size());
-    const uint64_t saturated = kernels::ActivateByTable(z, divider, table, a, slopes);
+    const std::span<const int64_t> sums = z;
+    const uint64_t saturated = kernels::ActivateByTable(sums, divider, table, a, slopes);
     uint64_t expected_saturated = 0;
     for (size_t i = 0; i < z.size(); ++i) {
       const int64_t x = reference::Cut(z[i] / divisor, -128, 128);
@@ -63,8 +60,25 @@ TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
     }
     EXPECT_EQ(saturated, expected_saturated);
     std::vector<int16_t> without_slopes(z.size());
-    EXPECT_EQ(kernels::ActivateByTable(z, divider, table, without_slopes, {}), saturated);
+    EXPECT_EQ(kernels::ActivateByTable(sums, divider, table, without_slopes, {}), saturated);
     EXPECT_EQ(without_slopes, a);
+    // The 32-bit version where the sums fit, in one go and one by one.
+    std::vector<int32_t> narrow_z;
+    std::vector<int16_t> expected_a;
+    for (size_t i = 0; i < z.size(); ++i) {
+      if (z[i] <= -INT32_MAX || z[i] >= INT32_MAX) continue;
+      narrow_z.push_back(static_cast<int32_t>(z[i]));
+      expected_a.push_back(a[i]);
+    }
+    const TruncDivider32 narrow_divider(static_cast<int32_t>(divisor));
+    std::vector<int16_t> narrow_a(narrow_z.size());
+    std::vector<uint8_t> narrow_slopes(narrow_z.size());
+    kernels::ActivateByTable(std::span<const int32_t>(narrow_z), narrow_divider, table, narrow_a,
+                             narrow_slopes);
+    EXPECT_EQ(narrow_a, expected_a);
+    for (size_t i = 0; i < narrow_z.size(); ++i) {
+      ASSERT_EQ(narrow_slopes[i], (narrow_a[i] + 128) % 100);
+    }
   }
 }
 
@@ -84,11 +98,14 @@ TEST(DivideBySlopesTest, EqualsTheOperatorForEverySlope) {
   }
   for (int slope = 0; slope < 128; ++slope) {
     std::vector<int64_t> divided = deltas;
-    kernels::DivideBySlopes(std::vector<uint8_t>(deltas.size(), static_cast<uint8_t>(slope)),
-                            divided);
+    const std::vector<uint8_t> slopes(deltas.size(), static_cast<uint8_t>(slope));
+    kernels::DivideBySlopes(slopes, std::span<int64_t>(divided));
+    std::vector<int32_t> narrow(deltas.begin(), deltas.end());
+    kernels::DivideBySlopes(slopes, std::span<int32_t>(narrow));
     for (size_t i = 0; i < deltas.size(); ++i) {
       ASSERT_EQ(divided[i], reference::DivideBySlope(deltas[i], slope))
           << deltas[i] << "/" << slope;
+      ASSERT_EQ(narrow[i], reference::DivideBySlope(static_cast<int32_t>(deltas[i]), slope));
     }
   }
 }

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "core/kernels/level.h"
+#include "core/kernels/packed_gradient.h"
 #include "core/kernels/reference.h"
 #include "tests/core/kernels/random_matrix.h"
 
@@ -28,43 +30,75 @@ struct Dimensions {
 constexpr Dimensions kShapes[] = {{1, 1, 1}, {3, 5, 7},   {20, 9, 100}, {21, 2, 10},
                                   {4, 3, 1}, {255, 2, 9}, {257, 2, 8},  {600, 2, 3}};
 
-TEST(GradientTest, Int32RowsEqualTheDefinitionAtTheLargestValuesThatFit) {
+kernels::PackedMatrix<int16_t> Packed(const Tensor<int16_t>& plain) {
+  kernels::PackedMatrix<int16_t> packed(plain.matrix().rows, plain.matrix().columns);
+  packed.Pack(plain.matrix());
+  return packed;
+}
+
+class LineGradientTest : public ::testing::TestWithParam<kernels::Level> {
+ protected:
+  LineGradientTest() : before_(kernels::ActiveLevel()) { kernels::SetActiveLevel(GetParam()); }
+  ~LineGradientTest() override { kernels::SetActiveLevel(before_); }
+
+ private:
+  const kernels::Level before_;
+};
+
+TEST_P(LineGradientTest, EqualsTheDefinitionAtTheLargestValuesThatFit) {
   std::mt19937_64 random(1);
   for (const Dimensions& shape : kShapes) {
+    // One object for all mini-batches, longer and shorter ones, as a learner has it.
+    kernels::InputPairs pairs(shape.rows, shape.inputs);
     for (const Filling filling : test::kFillings) {
-      const int64_t x_limit = 255;
-      const int64_t d_limit =
-          std::min<int64_t>(32767, INT32_MAX / (x_limit * static_cast<int64_t>(shape.rows)));
-      const auto x =
-          MakeMatrix<int16_t>(random, shape.rows, shape.inputs, -x_limit, x_limit, filling);
-      const auto d =
-          MakeMatrix<int16_t>(random, shape.rows, shape.units, -d_limit, d_limit,
-                              filling == Filling::kMostlyZero ? Filling::kEnds : filling);
-      const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
-      for (size_t input = 0; input < shape.inputs; ++input) {
-        std::vector<int32_t> sums(shape.units, 77);
-        const bool any = kernels::GradientRow(x.matrix(), input, d.matrix(), sums);
-        for (size_t j = 0; j < shape.units; ++j) {
-          ASSERT_EQ(any ? sums[j] : 0, expected.at(input, j)) << "input " << input;
+      for (const size_t rows : {shape.rows, (shape.rows + 1) / 2}) {
+        const int64_t x_limit = 255;
+        const int64_t d_limit =
+            std::min<int64_t>(32767, INT32_MAX / (x_limit * static_cast<int64_t>(rows)));
+        const auto x = MakeMatrix<int16_t>(random, rows, shape.inputs, -x_limit, x_limit, filling);
+        const auto d = MakeMatrix<int16_t>(random, shape.rows, shape.units, -d_limit, d_limit,
+                                           filling == Filling::kMostlyZero ? Filling::kEnds
+                                                                           : filling);
+        const Matrix expected =
+            Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix().FirstRows(rows)));
+        pairs.Set(x.matrix());
+        const size_t width = Packed(d).panels() * 16;
+        Tensor<int32_t> sums(Shape({2 * width}));
+        for (size_t line = 0; line < pairs.lines(); ++line) {
+          for (int32_t& sum : sums.elements()) sum = 77;
+          pairs.SumLine(line, Packed(d), sums.elements());
+          for (size_t i = 0; i < 2 * width; ++i) {
+            const size_t input = 2 * line + i / width;
+            const bool real = input < shape.inputs && i % width < shape.units;
+            ASSERT_EQ(sums[i], real ? expected.at(input, i % width) : 0) << "input " << input;
+          }
         }
       }
     }
   }
 }
 
-TEST(GradientTest, AnInputThatIsZeroEverywhereIsReportedAndLeavesTheSumsAlone) {
-  Tensor<int16_t> x(Shape({300, 2}));
+TEST_P(LineGradientTest, ListsTheLinesInWhichAnyRowIsNotZero) {
+  Tensor<int16_t> x(Shape({300, 7}));
   x.matrix().Row(299)[1] = 5;
-  Tensor<int16_t> d(Shape({300, 3}));
-  d.matrix().Row(299)[2] = -7;
-  std::vector<int32_t> sums(3, 77);
-  EXPECT_FALSE(kernels::GradientRow(x.matrix(), 0, d.matrix(), sums));
-  EXPECT_EQ(sums, std::vector<int32_t>(3, 77));
-  EXPECT_TRUE(kernels::GradientRow(x.matrix(), 1, d.matrix(), sums));
-  EXPECT_EQ(sums, (std::vector<int32_t>{0, 0, -35}));
+  x.matrix().Row(0)[6] = -1;
+  kernels::InputPairs pairs(300, 7);
+  pairs.Set(x.matrix());
+  ASSERT_EQ(pairs.active_lines().size(), 2u);
+  EXPECT_EQ(pairs.active_lines()[0].line, 0u);
+  EXPECT_EQ(pairs.active_lines()[1].line, 3u);
+  EXPECT_EQ(pairs.lines(), 4u);
+  pairs.Set(x.matrix().FirstRows(1));
+  ASSERT_EQ(pairs.active_lines().size(), 1u);
+  EXPECT_EQ(pairs.active_lines()[0].line, 3u);
 }
 
-TEST(GradientTest, RunsAndWideKernelsEqualTheDefinitionWhereInt32WouldWrap) {
+INSTANTIATE_TEST_SUITE_P(
+    Levels, LineGradientTest,
+    ::testing::ValuesIn(kernels::UsableLevels().begin(), kernels::UsableLevels().end()),
+    [](const auto& info) { return std::string(kernels::LevelName(info.param)); });
+
+TEST(GradientTest, WideKernelsEqualTheDefinitionWhereInt32WouldWrap) {
   std::mt19937_64 random(2);
   for (const Dimensions& shape : kShapes) {
     for (const Filling filling : test::kFillings) {
@@ -76,15 +110,11 @@ TEST(GradientTest, RunsAndWideKernelsEqualTheDefinitionWhereInt32WouldWrap) {
       for (size_t i = 0; i < d.size(); ++i) wide_d[i] = d[i];
       const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
       for (size_t input = 0; input < shape.inputs; ++input) {
-        std::vector<int64_t> in_runs(shape.units, 77);
         std::vector<int64_t> wide(shape.units, 77);
         std::vector<int64_t> wider(shape.units, 77);
-        std::vector<int32_t> scratch(shape.units);
-        kernels::GradientRowInRuns(x.matrix(), input, d.matrix(), 2, scratch, in_runs);
         kernels::WideGradientRow(x.matrix(), input, wide_d.matrix(), wide);
         kernels::WideGradientRow(wide_x.matrix(), input, wide_d.matrix(), wider);
         for (size_t j = 0; j < shape.units; ++j) {
-          ASSERT_EQ(in_runs[j], expected.at(input, j));
           ASSERT_EQ(wide[j], expected.at(input, j));
           ASSERT_EQ(wider[j], expected.at(input, j));
         }
