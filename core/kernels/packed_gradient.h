@@ -38,7 +38,6 @@ class InputPairs {
   Tensor<int16_t> any_;          // [2 * lines]; not zero where a row is not
   std::unique_ptr<PairTerm[]> active_;
   size_t active_count_ = 0;
-  mutable std::unique_ptr<PairTerm[]> terms_;  // of one input
 };
 
 }  // namespace tally::kernels

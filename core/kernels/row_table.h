@@ -53,6 +53,16 @@ struct RowTable {
   void (*add_pairs)(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
                     int32_t* sums);
 
+  // Puts rows side by side as gradients read them: for input k the values of two rows after two
+  // more, pairs[k * 2 * row_pairs + r] = x[r][k] with row_pairs = (rows + 1) / 2. A missing last row
+  // is zero. `any`[k] is not zero where a row is not.
+  void (*pair_rows)(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs, int16_t* any);
+
+  // sums [2, panels * 16]: row i is the sum over t < row_pairs of the pair values[i * row_pairs + t]
+  // times line t of d.
+  void (*sum_line)(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
+                   int32_t* sums);
+
   // For both rows of a line: w = Clamp(w - DivTrunc(sum, inverse), -limit, limit).
   void (*update_toward_zero)(const UpdateConstants& constants, const int32_t* sums,
                              PanelLines<int16_t> weights, UpdateTally& tally);

@@ -5,7 +5,7 @@
 namespace tally::kernels {
 
 extern const RowTable kScalarRows;
-const RowTable kScalarRows = {Level::kScalar, ListPairs, AddPairs, UpdateTowardZero,
-                              UpdateWithFeedback};
+const RowTable kScalarRows = {Level::kScalar, ListPairs, AddPairs,          PairRows,
+                              SumLine,        UpdateTowardZero, UpdateWithFeedback};
 
 }  // namespace tally::kernels

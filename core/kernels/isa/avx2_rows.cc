@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "core/kernels/isa/portable_rows.h"
+#include "core/kernels/isa/x86_pair_rows.h"
 
 namespace tally::kernels {
 namespace {
@@ -47,6 +47,57 @@ void AddPairsAvx2(const PairTerm* terms, size_t count, PanelLines<const int16_t>
       return AddPairsTo<1>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     default:
       return;
+  }
+}
+
+// One row of a line for kPanels neighbouring panels.
+template <size_t kPanels>
+void SumRowTo(const LoosePair* pairs, size_t row_pairs, const int16_t* first, size_t stride,
+              int32_t* sums) {
+  __m256i partial[2 * kPanels];
+#pragma GCC unroll 8
+  for (size_t v = 0; v < 2 * kPanels; ++v) partial[v] = _mm256_setzero_si256();
+  for (size_t t = 0; t < row_pairs; ++t) {
+    const uint32_t value = pairs[t].value;
+    if (value == 0) continue;
+    const __m256i pair = _mm256_set1_epi32(static_cast<int32_t>(value));
+    const int16_t* line = first + t * kLine;
+#pragma GCC unroll 8
+    for (size_t v = 0; v < 2 * kPanels; ++v) {
+      const __m256i deltas = _mm256_load_si256(
+          reinterpret_cast<const __m256i*>(line + v / 2 * stride + v % 2 * (kLine / 2)));
+      partial[v] = _mm256_add_epi32(partial[v], _mm256_madd_epi16(deltas, pair));
+    }
+  }
+  __m256i* out = reinterpret_cast<__m256i*>(sums);
+#pragma GCC unroll 8
+  for (size_t v = 0; v < 2 * kPanels; ++v) _mm256_store_si256(out + v, partial[v]);
+}
+
+void SumLineAvx2(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
+                 int32_t* sums) {
+  const size_t stride = d.panel_stride;
+  for (size_t i = 0; i < 2; ++i) {
+    const LoosePair* pairs = reinterpret_cast<const LoosePair*>(values) + i * row_pairs;
+    int32_t* row = sums + i * d.panels * kPanel;
+    size_t p = 0;
+    for (; p + 4 <= d.panels; p += 4) {
+      SumRowTo<4>(pairs, row_pairs, d.first + p * stride, stride, row + p * kPanel);
+    }
+    const int16_t* first = d.first + p * stride;
+    switch (d.panels - p) {
+      case 3:
+        SumRowTo<3>(pairs, row_pairs, first, stride, row + p * kPanel);
+        break;
+      case 2:
+        SumRowTo<2>(pairs, row_pairs, first, stride, row + p * kPanel);
+        break;
+      case 1:
+        SumRowTo<1>(pairs, row_pairs, first, stride, row + p * kPanel);
+        break;
+      default:
+        break;
+    }
   }
 }
 
@@ -152,7 +203,7 @@ void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
 }  // namespace
 
 extern const RowTable kAvx2Rows;
-const RowTable kAvx2Rows = {Level::kAvx2, ListPairs, AddPairsAvx2, UpdateTowardZeroAvx2,
-                            UpdateLineAvx2<true>};
+const RowTable kAvx2Rows = {Level::kAvx2, ListPairs,            AddPairsAvx2,        PairRowsX86,
+                            SumLineAvx2,  UpdateTowardZeroAvx2, UpdateLineAvx2<true>};
 
 }  // namespace tally::kernels

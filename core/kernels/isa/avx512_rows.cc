@@ -2,31 +2,42 @@
 
 #include <immintrin.h>
 
-#include "core/kernels/isa/portable_rows.h"
+#include "core/kernels/isa/x86_pair_rows.h"
 
 namespace tally::kernels {
 namespace {
 
+// Sixteen pairs a turn: those that are not zero move to the front, beside their lines.
 size_t ListPairsAvx512(const int16_t* x, size_t pairs, uint32_t first_line, PairTerm* terms) {
-  const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i first_half =
+      _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i second_half = _mm512_add_epi32(first_half, _mm512_set1_epi32(8));
+  __m512i lines =
+      _mm512_add_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                       _mm512_set1_epi32(static_cast<int32_t>(first_line)));
   const uint32_t* source = reinterpret_cast<const uint32_t*>(x);
   size_t listed = 0;
   for (size_t i = 0; i < pairs; i += kPanel) {
     const size_t left = pairs - i;
     const __mmask16 valid = static_cast<__mmask16>(left >= kPanel ? 0xffffu : (1u << left) - 1);
     const __m512i values = _mm512_maskz_loadu_epi32(valid, source + i);
-    uint32_t nonzero = _mm512_test_epi32_mask(values, values);
-    if (nonzero == 0) continue;
-    alignas(64) uint32_t dense[kPanel];
-    alignas(64) uint32_t places[kPanel];
-    _mm512_store_si512(dense, _mm512_maskz_compress_epi32(static_cast<__mmask16>(nonzero), values));
-    _mm512_store_si512(places,
-                       _mm512_maskz_compress_epi32(static_cast<__mmask16>(nonzero), lanes));
+    const __mmask16 nonzero = _mm512_test_epi32_mask(values, values);
     const uint32_t count = static_cast<uint32_t>(__builtin_popcount(nonzero));
-    for (uint32_t t = 0; t < count; ++t) {
-      terms[listed + t] = {first_line + static_cast<uint32_t>(i) + places[t], dense[t]};
+    const __m512i kept = _mm512_maskz_compress_epi32(nonzero, values);
+    const __m512i places = _mm512_maskz_compress_epi32(nonzero, lines);
+    // Only what is kept is stored: `terms` has room for no more than all pairs.
+    const uint32_t words = 2 * count;
+    const __mmask16 low = static_cast<__mmask16>(words >= 16 ? 0xffffu : (1u << words) - 1);
+    const __mmask16 high =
+        static_cast<__mmask16>(words <= 16 ? 0u : (words >= 32 ? 0xffffu : (1u << (words - 16)) - 1));
+    _mm512_mask_storeu_epi32(terms + listed, low,
+                             _mm512_permutex2var_epi32(places, first_half, kept));
+    if (high != 0) {
+      _mm512_mask_storeu_epi32(terms + listed + 8, high,
+                               _mm512_permutex2var_epi32(places, second_half, kept));
     }
     listed += count;
+    lines = _mm512_add_epi32(lines, _mm512_set1_epi32(kPanel));
   }
   return listed;
 }
@@ -76,6 +87,68 @@ void AddPairsAvx512(const PairTerm* terms, size_t count, PanelLines<const int16_
     default:
       return;
   }
+}
+
+// One row of a line for kPanels neighbouring panels.
+template <size_t kPanels>
+void SumRowTo(const uint32_t* pairs, size_t row_pairs, const int16_t* first, size_t stride,
+              int32_t* sums) {
+  __m512i partial[kPanels];
+#pragma GCC unroll 8
+  for (size_t p = 0; p < kPanels; ++p) partial[p] = _mm512_setzero_si512();
+  for (size_t begin = 0; begin < row_pairs; begin += kPanel) {
+    const size_t left = row_pairs - begin;
+    const __mmask16 valid = static_cast<__mmask16>(left >= kPanel ? 0xffffu : (1u << left) - 1);
+    const __m512i values = _mm512_maskz_loadu_epi32(valid, pairs + begin);
+    uint32_t nonzero = _mm512_test_epi32_mask(values, values);
+    for (; nonzero != 0; nonzero &= nonzero - 1) {
+      const size_t t = begin + static_cast<size_t>(__builtin_ctz(nonzero));
+      const __m512i pair = _mm512_set1_epi32(static_cast<int32_t>(pairs[t]));
+      const int16_t* line = first + t * kLine;
+#pragma GCC unroll 8
+      for (size_t p = 0; p < kPanels; ++p) {
+        partial[p] = _mm512_dpwssd_epi32(partial[p], _mm512_load_si512(line + p * stride), pair);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (size_t p = 0; p < kPanels; ++p) _mm512_store_si512(sums + p * kPanel, partial[p]);
+}
+
+void SumRowAvx512(const uint32_t* pairs, size_t row_pairs, PanelLines<const int16_t> d,
+                  int32_t* sums) {
+  const size_t stride = d.panel_stride;
+  size_t p = 0;
+  for (; p + 8 <= d.panels; p += 8) {
+    SumRowTo<8>(pairs, row_pairs, d.first + p * stride, stride, sums + p * kPanel);
+  }
+  const int16_t* first = d.first + p * stride;
+  int32_t* rest = sums + p * kPanel;
+  switch (d.panels - p) {
+    case 7:
+      return SumRowTo<7>(pairs, row_pairs, first, stride, rest);
+    case 6:
+      return SumRowTo<6>(pairs, row_pairs, first, stride, rest);
+    case 5:
+      return SumRowTo<5>(pairs, row_pairs, first, stride, rest);
+    case 4:
+      return SumRowTo<4>(pairs, row_pairs, first, stride, rest);
+    case 3:
+      return SumRowTo<3>(pairs, row_pairs, first, stride, rest);
+    case 2:
+      return SumRowTo<2>(pairs, row_pairs, first, stride, rest);
+    case 1:
+      return SumRowTo<1>(pairs, row_pairs, first, stride, rest);
+    default:
+      return;
+  }
+}
+
+void SumLineAvx512(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
+                   int32_t* sums) {
+  const uint32_t* pairs = reinterpret_cast<const uint32_t*>(values);
+  SumRowAvx512(pairs, row_pairs, d, sums);
+  SumRowAvx512(pairs + row_pairs, row_pairs, d, sums + d.panels * kPanel);
 }
 
 struct Constants {
@@ -176,7 +249,8 @@ void UpdateTowardZeroAvx512(const UpdateConstants& constants, const int32_t* sum
 }  // namespace
 
 extern const RowTable kAvx512Rows;
-const RowTable kAvx512Rows = {Level::kAvx512, ListPairsAvx512, AddPairsAvx512,
-                              UpdateTowardZeroAvx512, UpdateLineAvx512<true>};
+const RowTable kAvx512Rows = {
+    Level::kAvx512, ListPairsAvx512,        AddPairsAvx512,        PairRowsX86,
+    SumLineAvx512,  UpdateTowardZeroAvx512, UpdateLineAvx512<true>};
 
 }  // namespace tally::kernels

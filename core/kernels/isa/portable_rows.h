@@ -57,6 +57,44 @@ inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
   }
 }
 
+[[maybe_unused]] void PairRows(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs,
+                               int16_t* any) {
+  const size_t stride = (rows + 1) / 2 * 2;
+  for (size_t k = 0; k < inputs; ++k) any[k] = x[k];
+  for (size_t r = 1; r < rows; ++r) {
+    for (size_t k = 0; k < inputs; ++k) {
+      any[k] = static_cast<int16_t>(any[k] | x[r * inputs + k]);
+    }
+  }
+  for (size_t r = 0; r < stride; ++r) {
+    for (size_t k = 0; k < inputs; ++k) {
+      pairs[k * stride + r] = r < rows ? x[r * inputs + k] : int16_t{0};
+    }
+  }
+}
+
+[[maybe_unused]] void SumLine(const int16_t* values, size_t row_pairs,
+                              PanelLines<const int16_t> d, int32_t* sums) {
+  const LoosePair* pairs = reinterpret_cast<const LoosePair*>(values);
+  for (size_t i = 0; i < 2; ++i) {
+    for (size_t p = 0; p < d.panels; ++p) {
+      const int16_t* panel = d.first + p * d.panel_stride;
+      int32_t partial[kPanel] = {};
+      for (size_t t = 0; t < row_pairs; ++t) {
+        const uint32_t pair = pairs[i * row_pairs + t].value;
+        if (pair == 0) continue;
+        const int16_t* line = panel + t * kLine;
+        const int32_t low = Low(pair);
+        const int32_t high = High(pair);
+        for (size_t j = 0; j < kPanel; ++j) {
+          partial[j] += low * line[2 * j] + high * line[2 * j + 1];
+        }
+      }
+      for (size_t j = 0; j < kPanel; ++j) sums[(i * d.panels + p) * kPanel + j] = partial[j];
+    }
+  }
+}
+
 // |n| / inverse for |n| <= 2^31.
 inline uint32_t DivideMagnitude(const UpdateConstants& constants, uint32_t magnitude) {
   return static_cast<uint32_t>((uint64_t{magnitude} * constants.multiplier) >> constants.shift);
