@@ -26,12 +26,25 @@ struct PanelLines {
   size_t panels;
 };
 
-// Division by the inverse learning rate as TruncDivider32 does it, and the clamp.
+// Division by the inverse learning rate, and the clamp. |n| / inverse is (|n| * multiplier) >> shift
+// as in TruncDivider32.
 struct UpdateConstants {
+  // `total_max` bounds |sum + residual|, below 2^31.
+  UpdateConstants(int32_t inverse_rate, int32_t weight_limit, uint64_t total_max);
+
   uint32_t multiplier;
   uint32_t shift;  // 31 to 62
   int32_t inverse;
   int32_t limit;
+
+  // Where totals stay below 2^30 and quotients fit 16 bits there is a shorter way, without
+  // magnitudes: DivTrunc(n, inverse) = ((n * small_multiplier) >> (32 + small_shift)) + (n < 0).
+  // With l = ceil(log2 inverse) and the multiplier floor(2^(30 + l) / inverse) + 1 the product
+  // exceeds n / inverse by less than 1 / inverse, and never nothing: floors of negative numbers are
+  // always one too low.
+  bool small = false;
+  int32_t small_multiplier = 0;
+  int32_t small_shift = 0;
 };
 
 // What updates did, summed over calls.

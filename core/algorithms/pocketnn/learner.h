@@ -33,6 +33,7 @@
 #include "core/arithmetic/glibc_random.h"
 #include "core/kernels/packed_gradient.h"
 #include "core/kernels/packed_matrix.h"
+#include "core/kernels/row_table.h"
 #include "core/kernels/update.h"
 #include "core/learner/collective.h"
 #include "core/learner/learner.h"
@@ -110,9 +111,10 @@ class PocketNnLearner : public Learner {
   void SumAcrossRanks(size_t rows, StepReport& report);
   void ApplySums();
   void UpdateLayer(size_t layer, size_t rows);
-  bool SumsFitInt32(size_t layer, size_t rows);
-  void UpdateLines(size_t layer);
-  void UpdateLine(size_t layer, size_t line);
+  // Bounds every |gradient sum + residual| of the layer, if all are of narrow numbers.
+  uint64_t TotalMax(size_t layer, size_t rows);
+  void UpdateLines(size_t layer, const kernels::UpdateConstants& constants);
+  void UpdateLine(size_t layer, size_t line, const kernels::UpdateConstants& constants);
   void WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums);
   template <class Sum>
   void UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums);

@@ -15,11 +15,6 @@ namespace {
 
 constexpr uint64_t kInt32Max = 2147483647;
 
-kernels::UpdateConstants ConstantsOf(const kernels::UpdateRule& rule) {
-  return {rule.narrow.multiplier(), static_cast<uint32_t>(rule.narrow.shift()),
-          rule.narrow.divisor(), rule.limit};
-}
-
 }  // namespace
 
 void PocketNnLearner::PrepareRule() {
@@ -31,19 +26,20 @@ void PocketNnLearner::PrepareRule() {
   }
 }
 
-bool PocketNnLearner::SumsFitInt32(size_t layer, size_t rows) {
+uint64_t PocketNnLearner::TotalMax(size_t layer, size_t rows) {
   const LayerTraining& training = training_[layer];
-  if (Inputs(layer, rows).is_wide() || !training.delta.is_narrow()) return false;
+  if (Inputs(layer, rows).is_wide() || !training.delta.is_narrow()) return UINT64_MAX;
   const uint64_t product =
       SaturatingMultiply(training.input_magnitude_max, training.delta.magnitude_max());
-  return SaturatingAdd(SaturatingMultiply(rows, product), max_inverse_) <= kInt32Max;
+  return SaturatingAdd(SaturatingMultiply(rows, product), max_inverse_);
 }
 
 void PocketNnLearner::UpdateLayer(size_t layer, size_t rows) {
   const DenseLayer& dense = network_.layers[layer];
-  if (SumsFitInt32(layer, rows)) {
+  const uint64_t total_max = TotalMax(layer, rows);
+  if (total_max <= kInt32Max) {
     training_[layer].input_pairs.Set(Inputs(layer, rows).narrow);
-    UpdateLines(layer);
+    UpdateLines(layer, kernels::UpdateConstants(rule_.narrow.divisor(), rule_.limit, total_max));
   } else {
     const std::span<int64_t> sums = wide_sums_.elements().first(dense.units);
     for (size_t input = 0; input < dense.inputs; ++input) {
@@ -54,17 +50,20 @@ void PocketNnLearner::UpdateLayer(size_t layer, size_t rows) {
   UpdateBias(layer, rows);
 }
 
-void PocketNnLearner::UpdateLines(size_t layer) {
+void PocketNnLearner::UpdateLines(size_t layer, const kernels::UpdateConstants& constants) {
   const kernels::InputPairs& inputs = training_[layer].input_pairs;
   if (rate_rose_) {
     // A residual may be larger than the divisor now, and moves its weight without a gradient.
-    for (size_t line = 0; line < inputs.lines(); ++line) UpdateLine(layer, line);
+    for (size_t line = 0; line < inputs.lines(); ++line) UpdateLine(layer, line, constants);
     return;
   }
-  for (const kernels::PairTerm& active : inputs.active_lines()) UpdateLine(layer, active.line);
+  for (const kernels::PairTerm& active : inputs.active_lines()) {
+    UpdateLine(layer, active.line, constants);
+  }
 }
 
-void PocketNnLearner::UpdateLine(size_t layer, size_t line) {
+void PocketNnLearner::UpdateLine(size_t layer, size_t line,
+                                 const kernels::UpdateConstants& constants) {
   LayerTraining& training = training_[layer];
   DenseLayer& dense = network_.layers[layer];
   const size_t width = kernels::PaddedColumns(dense.units);
@@ -81,10 +80,10 @@ void PocketNnLearner::UpdateLine(size_t layer, size_t line) {
       dense.weights.Line(0, line), dense.weights.panel_stride(), dense.weights.panels()};
   kernels::UpdateTally tally{.magnitude_max = dense.weight_magnitude};
   if (spec_.pocketnn.update_rounding == UpdateRounding::kErrorFeedback) {
-    table.update_with_feedback(ConstantsOf(rule_), sums.data(),
+    table.update_with_feedback(constants, sums.data(),
                                training.weight_residual.data() + 2 * line * width, weights, tally);
   } else {
-    table.update_toward_zero(ConstantsOf(rule_), sums.data(), weights, tally);
+    table.update_toward_zero(constants, sums.data(), weights, tally);
   }
   dense.weight_magnitude = tally.magnitude_max;
   training.counters.clamped_weights += tally.clamped;

@@ -161,7 +161,6 @@ inline void MoveEight(const Constants& constants, const int32_t* sums, int32_t* 
       _mm256_max_epi32(_mm256_min_epi32(even, constants.highest), constants.lowest);
   const __m256i kept_odd =
       _mm256_max_epi32(_mm256_min_epi32(odd, constants.highest), constants.lowest);
-  // Equal lanes count -1; two a turn are free of clamping.
   clamped = _mm256_add_epi32(clamped, _mm256_add_epi32(_mm256_cmpeq_epi32(even, kept_even),
                                                        _mm256_cmpeq_epi32(odd, kept_odd)));
   const __m256i kept =
@@ -170,19 +169,77 @@ inline void MoveEight(const Constants& constants, const int32_t* sums, int32_t* 
   _mm256_store_si256(place, kept);
 }
 
+struct SmallConstants {
+  explicit SmallConstants(const UpdateConstants& from)
+      : multiplier(_mm256_set1_epi32(from.small_multiplier)),
+        inverse(_mm256_set1_epi32(from.inverse)),
+        highest(_mm256_set1_epi16(static_cast<int16_t>(from.limit))),
+        lowest(_mm256_set1_epi16(static_cast<int16_t>(-from.limit))),
+        shift(_mm_cvtsi32_si128(from.small_shift)) {}
+
+  __m256i multiplier;
+  __m256i inverse;
+  __m256i highest;
+  __m256i lowest;
+  __m128i shift;
+};
+
+// The signed quotient of 8 small sums; residuals move on if kFeedback.
+template <bool kFeedback>
+inline __m256i SmallQuotient(const SmallConstants& constants, const int32_t* sums,
+                             int32_t* residuals) {
+  __m256i total = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums));
+  __m256i* rest = reinterpret_cast<__m256i*>(residuals);
+  if (kFeedback) total = _mm256_add_epi32(total, _mm256_load_si256(rest));
+  const __m256i even = _mm256_mul_epi32(total, constants.multiplier);
+  const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(total, 32), constants.multiplier);
+  const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  const __m256i quotient =
+      _mm256_add_epi32(_mm256_sra_epi32(high, constants.shift), _mm256_srli_epi32(total, 31));
+  if (kFeedback) {
+    _mm256_store_si256(
+        rest, _mm256_sub_epi32(total, _mm256_mullo_epi32(quotient, constants.inverse)));
+  }
+  return quotient;
+}
+
+// As MoveEight, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
+template <bool kFeedback>
+inline void MoveEightSmall(const SmallConstants& constants, const int32_t* sums,
+                           int32_t* residuals, size_t width, int16_t* weights, __m256i& same,
+                           __m256i& magnitudes) {
+  const __m256i even = SmallQuotient<kFeedback>(constants, sums, residuals);
+  const __m256i odd = SmallQuotient<kFeedback>(constants, sums + width, residuals + width);
+  const __m256i steps = _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa);
+  __m256i* place = reinterpret_cast<__m256i*>(weights);
+  const __m256i before = _mm256_load_si256(place);
+  const __m256i kept = _mm256_max_epi16(
+      _mm256_min_epi16(_mm256_subs_epi16(before, steps), constants.highest), constants.lowest);
+  magnitudes = _mm256_max_epu16(magnitudes, _mm256_abs_epi16(kept));
+  _mm256_store_si256(place, kept);
+  // A sum that saturated was cut too, even where the clamp changed nothing more.
+  const __m256i equal = _mm256_cmpeq_epi16(_mm256_sub_epi16(before, steps), kept);
+  same = _mm256_add_epi32(same, _mm256_madd_epi16(equal, _mm256_set1_epi16(1)));
+}
+
 template <bool kFeedback>
 void UpdateLineAvx2(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
                     PanelLines<int16_t> weights, UpdateTally& tally) {
   const Constants constants(from);
+  const SmallConstants small(from);
   const size_t width = weights.panels * kPanel;
   __m256i equal = _mm256_setzero_si256();
   const __m256i known = _mm256_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
   __m256i magnitudes = known;
   for (size_t j = 0; j < width; j += 8) {
-    MoveEight<kFeedback>(constants, sums + j, residuals + j, width,
-                         weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2, equal,
-                         magnitudes);
+    int16_t* place = weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2;
+    if (from.small) {
+      MoveEightSmall<kFeedback>(small, sums + j, residuals + j, width, place, equal, magnitudes);
+    } else {
+      MoveEight<kFeedback>(constants, sums + j, residuals + j, width, place, equal, magnitudes);
+    }
   }
+  // Each element that was not cut counted -1.
   alignas(32) int32_t counts[8];
   _mm256_store_si256(reinterpret_cast<__m256i*>(counts), equal);
   tally.clamped += 2 * width;

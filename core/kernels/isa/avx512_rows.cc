@@ -219,18 +219,75 @@ inline uint32_t MovePanel(const Constants& constants, const int32_t* sums, int32
   return clamped;
 }
 
+struct SmallConstants {
+  explicit SmallConstants(const UpdateConstants& from)
+      : multiplier(_mm512_set1_epi32(from.small_multiplier)),
+        inverse(_mm512_set1_epi32(from.inverse)),
+        highest(_mm512_set1_epi16(static_cast<int16_t>(from.limit))),
+        lowest(_mm512_set1_epi16(static_cast<int16_t>(-from.limit))),
+        shift(_mm_cvtsi32_si128(from.small_shift)) {}
+
+  __m512i multiplier;
+  __m512i inverse;
+  __m512i highest;
+  __m512i lowest;
+  __m128i shift;
+};
+
+// The signed quotient of 16 small sums; residuals move on if kFeedback.
+template <bool kFeedback>
+inline __m512i SmallQuotient(const SmallConstants& constants, const int32_t* sums,
+                             int32_t* residuals) {
+  __m512i total = _mm512_load_si512(sums);
+  if (kFeedback) total = _mm512_add_epi32(total, _mm512_load_si512(residuals));
+  const __m512i even = _mm512_mul_epi32(total, constants.multiplier);
+  const __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(total, 32), constants.multiplier);
+  // The high halves: those of the even lanes move one down.
+  const __m512i high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+  const __m512i quotient = _mm512_add_epi32(_mm512_sra_epi32(high, constants.shift),
+                                            _mm512_srli_epi32(total, 31));
+  if (kFeedback) {
+    _mm512_store_si512(residuals, _mm512_sub_epi32(
+                                      total, _mm512_mullo_epi32(quotient, constants.inverse)));
+  }
+  return quotient;
+}
+
+// As MovePanel, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
+template <bool kFeedback>
+inline uint32_t MovePanelSmall(const SmallConstants& constants, const int32_t* sums,
+                               int32_t* residuals, size_t width, int16_t* weights,
+                               __m512i& magnitudes) {
+  const __m512i even = SmallQuotient<kFeedback>(constants, sums, residuals);
+  const __m512i odd = SmallQuotient<kFeedback>(constants, sums + width, residuals + width);
+  const __m512i steps =
+      _mm512_mask_blend_epi16(0xaaaaaaaau, even, _mm512_slli_epi32(odd, 16));
+  const __m512i before = _mm512_load_si512(weights);
+  const __m512i moved = _mm512_subs_epi16(before, steps);
+  const __m512i kept =
+      _mm512_max_epi16(_mm512_min_epi16(moved, constants.highest), constants.lowest);
+  magnitudes = _mm512_max_epu16(magnitudes, _mm512_abs_epi16(kept));
+  _mm512_store_si512(weights, kept);
+  // A sum that saturated was cut too, even where the clamp changed nothing more.
+  return _mm512_cmpneq_epi16_mask(_mm512_sub_epi16(before, steps), kept);
+}
+
 template <bool kFeedback>
 void UpdateLineAvx512(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
                       PanelLines<int16_t> weights, UpdateTally& tally) {
-  const Constants constants(from);
   const size_t width = weights.panels * kPanel;
   const __m512i known = _mm512_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
   __m512i magnitudes = known;
+  const Constants constants(from);
+  const SmallConstants small(from);
   for (size_t p = 0; p < weights.panels; ++p) {
     const size_t first = p * kPanel;
+    int16_t* line = weights.first + p * weights.panel_stride;
     const uint32_t clamped =
-        MovePanel<kFeedback>(constants, sums + first, residuals + first, width,
-                             weights.first + p * weights.panel_stride, magnitudes);
+        from.small ? MovePanelSmall<kFeedback>(small, sums + first, residuals + first, width, line,
+                                               magnitudes)
+                   : MovePanel<kFeedback>(constants, sums + first, residuals + first, width, line,
+                                          magnitudes);
     if (clamped != 0) tally.clamped += static_cast<uint64_t>(__builtin_popcount(clamped));
   }
   if (_mm512_cmpneq_epi16_mask(magnitudes, known) == 0) return;

@@ -9,7 +9,6 @@
 #include <random>
 #include <vector>
 
-#include "core/arithmetic/division.h"
 #include "core/kernels/packed_matrix.h"
 #include "core/kernels/update.h"
 #include "tests/core/kernels/random_matrix.h"
@@ -94,17 +93,12 @@ constexpr Update kUpdates[] = {{1, 32767}, {1, 1},         {2, 127},          {3
                                {700, 100}, {1000, 32767},  {65536, 32767},    {11200, 7},
                                {1 << 30, 32767}, {2147483647, 32767}, {(1 << 30) + 1, 5}};
 
-UpdateConstants ConstantsOf(const Update& update) {
-  const TruncDivider32 divider(update.inverse);
-  return {divider.multiplier(), static_cast<uint32_t>(divider.shift()), update.inverse,
-          update.limit};
-}
-
 TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
   for (const Update& update : kUpdates) {
     for (const bool feedback : {false, true}) {
       for (const size_t columns : {1u, 16u, 50u, 100u}) {
-        for (const Filling filling : test::kFillings) {
+        for (int turn = 0; turn < 40; ++turn) {
+          const Filling filling = test::kFillings[turn % std::size(test::kFillings)];
           PackedMatrix<int16_t> weights = Packed(MakeMatrix<int16_t>(
               random_, 4, columns, -update.limit, update.limit, Filling::kUniform));
           const size_t width = weights.panels() * 16;
@@ -113,7 +107,10 @@ TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
               MakeMatrix<int32_t>(random_, 2, width, feedback ? -kept : 0, feedback ? kept : 0,
                                   filling);
           const int64_t most = INT32_MAX - (feedback ? kept : 0);
-          const int64_t size = random_() % 2 == 0 ? most : std::min<int64_t>(most, 100'000);
+          const int64_t sizes[] = {most, std::min<int64_t>(most, 100'000),
+                                   std::clamp<int64_t>(int64_t{update.inverse} * 32768 - 1, 1, most) - kept,
+                                   std::min<int64_t>(most, (1 << 30) - 1 - kept)};
+          const int64_t size = std::max<int64_t>(0, sizes[random_() % 4]);
           Tensor<int32_t> sums = MakeMatrix<int32_t>(random_, 2, width, -size, size, filling);
           for (size_t j = columns; j < width; ++j) {
             for (size_t row = 0; row < 2; ++row) {
@@ -122,14 +119,17 @@ TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
           }
           const PackedMatrix<int16_t> before = weights;
           const Tensor<int32_t> residuals_before = residuals;
+          const UpdateConstants constants(
+              update.inverse, update.limit,
+              static_cast<uint64_t>(size + (feedback ? kept : 0)));
           UpdateTally tally;
           const PanelLines<int16_t> lines = {weights.Line(0, 1), weights.panel_stride(),
                                              weights.panels()};
           if (feedback) {
-            rows().update_with_feedback(ConstantsOf(update), sums.data(), residuals.data(), lines,
+            rows().update_with_feedback(constants, sums.data(), residuals.data(), lines,
                                         tally);
           } else {
-            rows().update_toward_zero(ConstantsOf(update), sums.data(), lines, tally);
+            rows().update_toward_zero(constants, sums.data(), lines, tally);
           }
           uint64_t clamped = 0;
           int64_t magnitude_max = 0;
@@ -165,7 +165,7 @@ TEST_P(RowTableTest, KeepsTheLargestMagnitudeOfEarlierCalls) {
       MakeMatrix<int16_t>(random_, 2, 16, -5, 5, Filling::kUniform));
   const Tensor<int32_t> sums(Shape({32}));
   UpdateTally tally{.clamped = 4, .magnitude_max = 9};
-  rows().update_toward_zero(ConstantsOf({10, 100}), sums.data(),
+  rows().update_toward_zero(UpdateConstants(10, 100, 0), sums.data(),
                             {weights.Line(0, 0), weights.panel_stride(), 1}, tally);
   EXPECT_EQ(tally.clamped, 4u);
   EXPECT_EQ(tally.magnitude_max, 9u);
