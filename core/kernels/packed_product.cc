@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/arithmetic/check.h"
+#include "core/kernels/element_table.h"
 #include "core/kernels/row_table.h"
 
 namespace tally::kernels {
@@ -83,15 +84,9 @@ uint64_t RowSumMax(MatrixView<const int16_t> x) {
   uint64_t largest = 0;
   for (size_t r = 0; r < x.rows; ++r) {
     uint64_t sum = 0;
-    // Blocks whose sum fits 32 bits, which vectorises better.
-    for (size_t first = 0; first < x.columns; first += 65536) {
-      const size_t last = std::min(x.columns, first + 65536);
-      uint32_t block = 0;
-      for (size_t k = first; k < last; ++k) {
-        const int32_t value = x.Row(r)[k];
-        block += static_cast<uint32_t>(value < 0 ? -value : value);
-      }
-      sum += block;
+    constexpr size_t kBlock = 65536;
+    for (size_t first = 0; first < x.columns; first += kBlock) {
+      sum += Elements().sum_magnitudes(x.Row(r) + first, std::min(kBlock, x.columns - first));
     }
     largest = std::max(largest, sum);
   }

@@ -50,15 +50,23 @@ constexpr ActivationTable Tabulate(Point (*curve)(int32_t)) {
   for (size_t i = 0; i < ActivationTable::kEntries; ++i) {
     const Point point = curve(static_cast<int32_t>(i) + ActivationTable::kLowest);
     table.points[i] = {static_cast<int16_t>(point.value),
-                       static_cast<uint8_t>(point.inverse_slope),
+                       kernels::SlopeCode(point.inverse_slope),
                        static_cast<uint8_t>(point.saturated ? 1 : 0)};
   }
   return table;
 }
 
+constexpr bool HasCodes(const ActivationTable& table) {
+  for (const ActivationTable::Point& point : table.points) {
+    if (point.slope_code >= kernels::kInverseSlopes.size()) return false;
+  }
+  return true;
+}
+
 constexpr ActivationTable kTanhTable = Tabulate(Tanh);
 constexpr ActivationTable kSigmoidTable = Tabulate(Sigmoid);
 constexpr ActivationTable kRelu8Table = Tabulate(Relu8);
+static_assert(HasCodes(kTanhTable) && HasCodes(kSigmoidTable) && HasCodes(kRelu8Table));
 
 const ActivationTable* TableOf(Activation activation) {
   switch (activation) {
@@ -118,30 +126,30 @@ LayerActivation::LayerActivation(Activation activation, uint32_t inputs, PocketN
       table_(TableOf(activation)) {}
 
 uint64_t LayerActivation::Apply(std::span<const int32_t> z, std::span<int16_t> a,
-                                std::span<uint8_t> inverse_slopes) const {
+                                std::span<uint8_t> slope_codes) const {
   TALLY_CHECK(!wide());
   return table_ != nullptr
-             ? kernels::ActivateByTable(z, narrow_divider_, *table_, a, inverse_slopes)
-             : kernels::ActivateLeakyRelu(z, a, inverse_slopes);
+             ? kernels::ActivateByTable(z, narrow_divider_, *table_, a, slope_codes)
+             : kernels::ActivateLeakyRelu(z, a, slope_codes);
 }
 
 uint64_t LayerActivation::Apply(std::span<const int64_t> z, std::span<int16_t> a,
-                                std::span<uint8_t> inverse_slopes) const {
+                                std::span<uint8_t> slope_codes) const {
   TALLY_CHECK(!wide());
-  return table_ != nullptr ? kernels::ActivateByTable(z, divider_, *table_, a, inverse_slopes)
-                           : kernels::ActivateLeakyRelu(z, a, inverse_slopes);
+  return table_ != nullptr ? kernels::ActivateByTable(z, divider_, *table_, a, slope_codes)
+                           : kernels::ActivateLeakyRelu(z, a, slope_codes);
 }
 
 void LayerActivation::ApplyWide(std::span<const int32_t> z, std::span<int64_t> a,
-                                std::span<uint8_t> inverse_slopes) const {
+                                std::span<uint8_t> slope_codes) const {
   TALLY_CHECK(wide());
-  kernels::ActivateRescale(z, divider_, a, inverse_slopes);
+  kernels::ActivateRescale(z, divider_, a, slope_codes);
 }
 
 void LayerActivation::ApplyWide(std::span<const int64_t> z, std::span<int64_t> a,
-                                std::span<uint8_t> inverse_slopes) const {
+                                std::span<uint8_t> slope_codes) const {
   TALLY_CHECK(wide());
-  kernels::ActivateRescale(z, divider_, a, inverse_slopes);
+  kernels::ActivateRescale(z, divider_, a, slope_codes);
 }
 
 }  // namespace tally::pocketnn

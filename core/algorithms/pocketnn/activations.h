@@ -38,15 +38,15 @@ class LayerActivation {
   // Outputs of an activation that is not wide, and the inverse slopes unless that span is empty.
   // Returns the number of outputs cut at an end of the range.
   uint64_t Apply(std::span<const int32_t> z, std::span<int16_t> a,
-                 std::span<uint8_t> inverse_slopes) const;
+                 std::span<uint8_t> slope_codes) const;
   uint64_t Apply(std::span<const int64_t> z, std::span<int16_t> a,
-                 std::span<uint8_t> inverse_slopes) const;
+                 std::span<uint8_t> slope_codes) const;
 
   // The same for a wide one. None of its outputs is ever cut.
   void ApplyWide(std::span<const int32_t> z, std::span<int64_t> a,
-                 std::span<uint8_t> inverse_slopes) const;
+                 std::span<uint8_t> slope_codes) const;
   void ApplyWide(std::span<const int64_t> z, std::span<int64_t> a,
-                 std::span<uint8_t> inverse_slopes) const;
+                 std::span<uint8_t> slope_codes) const;
 
  private:
   Activation activation_;

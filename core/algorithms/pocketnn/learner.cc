@@ -80,7 +80,7 @@ PocketNnLearner::PocketNnLearner(const ModelSpec& spec, const LearnerOptions& op
 }
 
 PocketNnLearner::LayerTraining::LayerTraining(const DenseLayer& layer, size_t batch)
-    : inverse_slopes(Shape({batch, layer.units})),
+    : slope_codes(Shape({batch, layer.units})),
       delta(batch, layer.units),
       input_pairs(batch, layer.inputs) {}
 
@@ -177,7 +177,7 @@ void PocketNnLearner::Forward(const RowBatch& rows) {
                                                : kernels::MaxMagnitude(x.narrow.elements());
     training.counters.saturated_activations +=
         layer.Forward(x, sums_, Outputs(l, count),
-                      training.inverse_slopes.matrix().FirstRows(count), options_.always_wide);
+                      training.slope_codes.matrix().FirstRows(count), options_.always_wide);
   }
 }
 
@@ -219,7 +219,7 @@ void PocketNnLearner::ComputeDelta(size_t layer, size_t rows) {
   LayerTraining& training = training_[layer];
   DeltaRows& delta = training.delta;
   const std::span<const uint8_t> slopes =
-      training.inverse_slopes.matrix().FirstRows(rows).elements();
+      training.slope_codes.matrix().FirstRows(rows).elements();
   const bool narrow = Blame(layer, rows);
   for (size_t r = 0; r < rows; ++r) {
     const size_t units = network_.layers[layer].units;

@@ -24,14 +24,14 @@ int64_t LossOf(std::span<const Error> errors) {
 // Adds the bias to the sums and turns them into outputs, row by row: rows of sums may be longer.
 template <class Z>
 uint64_t Activate(const LayerActivation& activation, std::span<const int16_t> bias,
-                  MatrixView<Z> z, Rows a, MatrixView<uint8_t> inverse_slopes) {
+                  MatrixView<Z> z, Rows a, MatrixView<uint8_t> slope_codes) {
   const size_t units = bias.size();
   uint64_t saturated = 0;
   kernels::AddToRows(bias, z);
   for (size_t r = 0; r < z.rows; ++r) {
     const std::span<const Z> sums = {z.Row(r), units};
     const std::span<uint8_t> slopes =
-        inverse_slopes.data == nullptr ? std::span<uint8_t>() : std::span(inverse_slopes.Row(r), units);
+        slope_codes.data == nullptr ? std::span<uint8_t>() : std::span(slope_codes.Row(r), units);
     if (a.is_wide()) {
       activation.ApplyWide(sums, {a.wide.Row(r), units}, slopes);
     } else {
@@ -67,12 +67,12 @@ DenseLayer::DenseLayer(const ModelSpec& spec, size_t layer)
       bias(Shape({units})) {}
 
 uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a,
-                             MatrixView<uint8_t> inverse_slopes, bool always_wide) const {
+                             MatrixView<uint8_t> slope_codes, bool always_wide) const {
   const size_t rows = x.rows();
   if (!always_wide && ProductFitsInt32(x, weight_magnitude, weight_limit)) {
     const MatrixView<int32_t> z = sums.narrow(rows, units);
     kernels::Multiply(x.narrow, weights, z);
-    return Activate(activation, bias.elements(), z, a, inverse_slopes);
+    return Activate(activation, bias.elements(), z, a, slope_codes);
   }
   const MatrixView<int64_t> z = sums.wide(rows, units);
   if (x.is_wide()) {
@@ -80,7 +80,7 @@ uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a,
   } else {
     kernels::WideMultiply(x.narrow, weights, z);
   }
-  return Activate(activation, bias.elements(), z, a, inverse_slopes);
+  return Activate(activation, bias.elements(), z, a, slope_codes);
 }
 
 void DenseLayer::FindWeightMagnitude() {

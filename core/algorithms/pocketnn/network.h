@@ -62,7 +62,7 @@ struct DenseLayer {
   // Rows of outputs, inverse slopes unless that view is null. Sums are 64 bits wide where 32 would
   // not do, or if `always_wide`: the same numbers. Returns the number of outputs cut at an end of
   // the activation's range.
-  uint64_t Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint8_t> inverse_slopes,
+  uint64_t Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint8_t> slope_codes,
                    bool always_wide) const;
 
   // Finds it anew; to be called after weights were set by anything but an update.

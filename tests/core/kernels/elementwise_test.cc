@@ -17,7 +17,17 @@ namespace {
 
 namespace reference = kernels::reference;
 
-TEST(MaxMagnitudeTest, FindsTheLargestWhereverItIs) {
+// Each test at every level this machine can run.
+class ElementwiseTest : public ::testing::TestWithParam<kernels::Level> {
+ protected:
+  ElementwiseTest() : before_(kernels::ActiveLevel()) { kernels::SetActiveLevel(GetParam()); }
+  ~ElementwiseTest() override { kernels::SetActiveLevel(before_); }
+
+ private:
+  const kernels::Level before_;
+};
+
+TEST_P(ElementwiseTest, FindsTheLargestWhereverItIs) {
   EXPECT_EQ(kernels::MaxMagnitude(std::span<const int16_t>()), 0u);
   for (size_t size = 1; size < 40; ++size) {
     for (size_t place = 0; place < size; ++place) {
@@ -34,11 +44,11 @@ TEST(MaxMagnitudeTest, FindsTheLargestWhereverItIs) {
   }
 }
 
-TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
+TEST_P(ElementwiseTest, LooksUpTheTruncatedQuotientAndSaturates) {
   kernels::ActivationTable table;
   for (size_t i = 0; i < table.kEntries; ++i) {
     table.points[i] = {static_cast<int16_t>(static_cast<int>(i) - 128),
-                       static_cast<uint8_t>(i % 100),
+                       static_cast<uint8_t>(i % 6),
                        static_cast<uint8_t>(i == 0 || i == 256 ? 1 : 0)};
   }
   for (const int64_t divisor : {int64_t{1}, int64_t{256}, int64_t{200704}, int64_t{1} << 28}) {
@@ -55,7 +65,7 @@ TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
     for (size_t i = 0; i < z.size(); ++i) {
       const int64_t x = reference::Cut(z[i] / divisor, -128, 128);
       ASSERT_EQ(a[i], x) << z[i] << " / " << divisor;
-      ASSERT_EQ(slopes[i], (x + 128) % 100);
+      ASSERT_EQ(slopes[i], (x + 128) % 6);
       expected_saturated += x == -128 || x == 128 ? 1 : 0;
     }
     EXPECT_EQ(saturated, expected_saturated);
@@ -77,12 +87,12 @@ TEST(ActivateByTableTest, LooksUpTheTruncatedQuotientAndSaturates) {
                              narrow_slopes);
     EXPECT_EQ(narrow_a, expected_a);
     for (size_t i = 0; i < narrow_z.size(); ++i) {
-      ASSERT_EQ(narrow_slopes[i], (narrow_a[i] + 128) % 100);
+      ASSERT_EQ(narrow_slopes[i], (narrow_a[i] + 128) % 6);
     }
   }
 }
 
-TEST(DivideBySlopesTest, EqualsTheOperatorForEverySlope) {
+TEST_P(ElementwiseTest, DividesBySlopesAsTheOperatorDoes) {
   std::mt19937_64 random(6);
   std::vector<int64_t> deltas = {0,
                                  1,
@@ -96,19 +106,29 @@ TEST(DivideBySlopesTest, EqualsTheOperatorForEverySlope) {
   for (int i = 0; i < 2000; ++i) {
     deltas.push_back(static_cast<int64_t>(random()) >> (random() % 64));
   }
-  for (int slope = 0; slope < 128; ++slope) {
+  for (size_t code = 0; code < kernels::kInverseSlopes.size(); ++code) {
+    const int slope = kernels::kInverseSlopes[code];
     std::vector<int64_t> divided = deltas;
-    const std::vector<uint8_t> slopes(deltas.size(), static_cast<uint8_t>(slope));
+    const std::vector<uint8_t> slopes(deltas.size(), static_cast<uint8_t>(code));
     kernels::DivideBySlopes(slopes, std::span<int64_t>(divided));
-    std::vector<int32_t> narrow(deltas.begin(), deltas.end());
+    std::vector<int32_t> narrow;
+    for (const int64_t delta : deltas) {
+      narrow.push_back(std::max(-INT32_MAX, static_cast<int32_t>(delta)));
+    }
+    const std::vector<int32_t> before = narrow;
     kernels::DivideBySlopes(slopes, std::span<int32_t>(narrow));
     for (size_t i = 0; i < deltas.size(); ++i) {
       ASSERT_EQ(divided[i], reference::DivideBySlope(deltas[i], slope))
           << deltas[i] << "/" << slope;
-      ASSERT_EQ(narrow[i], reference::DivideBySlope(static_cast<int32_t>(deltas[i]), slope));
+      ASSERT_EQ(narrow[i], reference::DivideBySlope(before[i], slope));
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Levels, ElementwiseTest,
+    ::testing::ValuesIn(kernels::UsableLevels().begin(), kernels::UsableLevels().end()),
+    [](const auto& info) { return std::string(kernels::LevelName(info.param)); });
 
 TEST(StandardiseTest, EqualsTheFormulaIncludingAbsurdMeans) {
   std::vector<int16_t> elements;

@@ -34,7 +34,7 @@ void ExpectPoints(const LayerActivation& activation, const std::vector<Point>& p
       EXPECT_EQ(activation.Apply(z, a, slope), point.cut ? 1u : 0u);
       EXPECT_EQ(a[0], point.value);
     }
-    EXPECT_EQ(slope[0], point.inverse_slope);
+    EXPECT_EQ(kernels::kInverseSlopes.at(slope[0]), point.inverse_slope);
   }
 }
 
