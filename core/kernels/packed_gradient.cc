@@ -25,7 +25,7 @@ uint64_t InputPairs::Bytes(uint64_t rows_max, uint64_t inputs) {
          lines * sizeof(PairTerm);
 }
 
-void InputPairs::Set(MatrixView<const int16_t> x) {
+void InputPairs::Set(MatrixView<const int16_t> x, bool all_lines) {
   TALLY_CHECK(x.columns == inputs_ && Halves(x.rows) * 4 * lines_ <= pairs_.size());
   row_pairs_ = Halves(x.rows);
   const RowTable& table = Rows();
@@ -34,7 +34,12 @@ void InputPairs::Set(MatrixView<const int16_t> x) {
   if (inputs_ % 2 == 1) {
     std::fill_n(pairs_.data() + inputs_ * 2 * row_pairs_, 2 * row_pairs_, int16_t{0});
   }
-  active_count_ = table.list_pairs(any_.data(), lines_, 0, active_.get());
+  if (all_lines) {
+    for (size_t line = 0; line < lines_; ++line) active_[line] = {static_cast<uint32_t>(line), 0};
+    active_count_ = lines_;
+  } else {
+    active_count_ = table.list_pairs(any_.data(), lines_, 0, active_.get());
+  }
 }
 
 void InputPairs::SumLine(size_t line, const PackedMatrix<int16_t>& d,

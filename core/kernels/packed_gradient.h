@@ -20,11 +20,13 @@ class InputPairs {
   InputPairs(size_t rows_max, size_t inputs);
   static uint64_t Bytes(uint64_t rows_max, uint64_t inputs);
 
-  void Set(MatrixView<const int16_t> x);
+  // `all_lines`: those that are zero in every row count as active too.
+  void Set(MatrixView<const int16_t> x, bool all_lines);
 
-  // The lines with an input that is not zero in every row, ascending; or all lines.
+  // The lines with an input that is not zero in every row, ascending.
   std::span<const PairTerm> active_lines() const { return {active_.get(), active_count_}; }
-  size_t lines() const { return lines_; }
+  const int16_t* values() const { return pairs_.data(); }
+  size_t row_pairs() const { return row_pairs_; }
 
   // sums [2, d.panels() * 16] = the sums over the rows of x[r][2 * line + i] * d[r][j], which fit
   // int32 as the caller has shown. d is packed by rows; those beyond the rows set are not read.

@@ -53,6 +53,18 @@ struct UpdateTally {
   uint32_t magnitude_max = 0;  // of the weights touched
 };
 
+// Gradients of some lines and what becomes of their weights, one line after the other.
+struct LineJob {
+  const PairTerm* lines;  // whose `line` counts
+  size_t count;
+  const int16_t* values;  // as pair_rows gave them
+  size_t row_pairs;
+  PanelLines<const int16_t> d;
+  int32_t* sums;       // scratch: 2 rows
+  int32_t* residuals;  // 2 rows a line, from line 0 on; null: quotients go toward zero
+  PanelLines<int16_t> weights;  // from line 0 on
+};
+
 // Rows of sums and residuals are `panels * 16` long and 64-byte aligned; the two rows of a line
 // follow each other. No sum may leave int32: the caller has bounded it.
 struct RowTable {
@@ -84,6 +96,9 @@ struct RowTable {
   void (*update_with_feedback)(const UpdateConstants& constants, const int32_t* sums,
                                int32_t* residuals, PanelLines<int16_t> weights,
                                UpdateTally& tally);
+
+  // sum_line and an update for every line of the job.
+  void (*train_lines)(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally);
 };
 
 // The table of a usable level.

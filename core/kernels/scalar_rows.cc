@@ -5,7 +5,14 @@
 namespace tally::kernels {
 
 extern const RowTable kScalarRows;
-const RowTable kScalarRows = {Level::kScalar, ListPairs, AddPairs,          PairRows,
-                              SumLine,        UpdateTowardZero, UpdateWithFeedback};
+const RowTable kScalarRows = {
+    Level::kScalar,
+    ListPairs,
+    AddPairs,
+    PairRows,
+    SumLine,
+    UpdateTowardZero,
+    UpdateWithFeedback,
+    TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -114,12 +114,13 @@ class PocketNnLearner : public Learner {
   // Bounds every |gradient sum + residual| of the layer, if all are of narrow numbers.
   uint64_t TotalMax(size_t layer, size_t rows);
   void UpdateLines(size_t layer, const kernels::UpdateConstants& constants);
-  void UpdateLine(size_t layer, size_t line, const kernels::UpdateConstants& constants);
+  void UpdateLineStochastically(size_t layer, size_t line);
   void WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums);
   template <class Sum>
   void UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums);
   void UpdateBias(size_t layer, size_t rows);
-  void UpdateBias(size_t layer, std::span<const int64_t> sums);
+  template <class Sum>
+  void UpdateBias(size_t layer, std::span<const Sum> sums);
 
   void VisitCounters(StateVisitor& visitor);
 

@@ -38,7 +38,8 @@ void PocketNnLearner::UpdateLayer(size_t layer, size_t rows) {
   const DenseLayer& dense = network_.layers[layer];
   const uint64_t total_max = TotalMax(layer, rows);
   if (total_max <= kInt32Max) {
-    training_[layer].input_pairs.Set(Inputs(layer, rows).narrow);
+    // A residual may be larger than a divisor that fell, and then moves its weight without a gradient.
+    training_[layer].input_pairs.Set(Inputs(layer, rows).narrow, /*all_lines=*/rate_rose_);
     UpdateLines(layer, kernels::UpdateConstants(rule_.narrow.divisor(), rule_.limit, total_max));
   } else {
     const std::span<int64_t> sums = wide_sums_.elements().first(dense.units);
@@ -51,42 +52,40 @@ void PocketNnLearner::UpdateLayer(size_t layer, size_t rows) {
 }
 
 void PocketNnLearner::UpdateLines(size_t layer, const kernels::UpdateConstants& constants) {
-  const kernels::InputPairs& inputs = training_[layer].input_pairs;
-  if (rate_rose_) {
-    // A residual may be larger than the divisor now, and moves its weight without a gradient.
-    for (size_t line = 0; line < inputs.lines(); ++line) UpdateLine(layer, line, constants);
-    return;
-  }
-  for (const kernels::PairTerm& active : inputs.active_lines()) {
-    UpdateLine(layer, active.line, constants);
-  }
-}
-
-void PocketNnLearner::UpdateLine(size_t layer, size_t line,
-                                 const kernels::UpdateConstants& constants) {
   LayerTraining& training = training_[layer];
   DenseLayer& dense = network_.layers[layer];
-  const size_t width = kernels::PaddedColumns(dense.units);
-  const std::span<int32_t> sums = line_sums_.elements().first(2 * width);
-  training.input_pairs.SumLine(line, training.delta.packed(), sums);
+  const kernels::InputPairs& inputs = training.input_pairs;
   if (spec_.pocketnn.update_rounding == UpdateRounding::kStochastic) {
-    for (size_t i = 0; i < 2 && 2 * line + i < dense.inputs; ++i) {
-      UpdateWeightRow<int32_t>(layer, 2 * line + i, sums.subspan(i * width, dense.units));
+    for (const kernels::PairTerm& active : inputs.active_lines()) {
+      UpdateLineStochastically(layer, active.line);
     }
     return;
   }
-  const kernels::RowTable& table = kernels::Rows();
-  const kernels::PanelLines<int16_t> weights = {
-      dense.weights.Line(0, line), dense.weights.panel_stride(), dense.weights.panels()};
+  const kernels::PackedMatrix<int16_t>& d = training.delta.packed();
+  const std::span<const kernels::PairTerm> lines = inputs.active_lines();
   kernels::UpdateTally tally{.magnitude_max = dense.weight_magnitude};
-  if (spec_.pocketnn.update_rounding == UpdateRounding::kErrorFeedback) {
-    table.update_with_feedback(constants, sums.data(),
-                               training.weight_residual.data() + 2 * line * width, weights, tally);
-  } else {
-    table.update_toward_zero(constants, sums.data(), weights, tally);
-  }
+  kernels::Rows().train_lines(
+      {lines.data(),
+       lines.size(),
+       inputs.values(),
+       inputs.row_pairs(),
+       {d.Line(0, 0), d.panel_stride(), d.panels()},
+       line_sums_.data(),
+       training.weight_residual.data(),
+       {dense.weights.Line(0, 0), dense.weights.panel_stride(), dense.weights.panels()}},
+      constants, tally);
   dense.weight_magnitude = tally.magnitude_max;
   training.counters.clamped_weights += tally.clamped;
+}
+
+void PocketNnLearner::UpdateLineStochastically(size_t layer, size_t line) {
+  const DenseLayer& dense = network_.layers[layer];
+  const size_t width = kernels::PaddedColumns(dense.units);
+  const std::span<int32_t> sums = line_sums_.elements().first(2 * width);
+  training_[layer].input_pairs.SumLine(line, training_[layer].delta.packed(), sums);
+  for (size_t i = 0; i < 2 && 2 * line + i < dense.inputs; ++i) {
+    UpdateWeightRow<int32_t>(layer, 2 * line + i, sums.subspan(i * width, dense.units));
+  }
 }
 
 void PocketNnLearner::WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums) {
@@ -132,13 +131,22 @@ void PocketNnLearner::UpdateWeightRow(size_t layer, size_t input, std::span<cons
 }
 
 void PocketNnLearner::UpdateBias(size_t layer, size_t rows) {
-  const std::span<int64_t> sums =
-      wide_sums_.elements().first(network_.layers[layer].units);
-  training_[layer].delta.SumColumns(rows, sums);
-  UpdateBias(layer, sums);
+  const DeltaRows& delta = training_[layer].delta;
+  const size_t units = network_.layers[layer].units;
+  const std::span<int64_t> sums = wide_sums_.elements().first(units);
+  delta.SumColumns(rows, sums);
+  const uint64_t sum_max = SaturatingMultiply(rows, delta.magnitude_max());
+  if (SaturatingAdd(sum_max, max_inverse_) > kInt32Max) {
+    UpdateBias<int64_t>(layer, sums);
+    return;
+  }
+  const std::span<int32_t> narrow = line_sums_.elements().first(units);
+  for (size_t j = 0; j < units; ++j) narrow[j] = static_cast<int32_t>(sums[j]);
+  UpdateBias<int32_t>(layer, narrow);
 }
 
-void PocketNnLearner::UpdateBias(size_t layer, std::span<const int64_t> sums) {
+template <class Sum>
+void PocketNnLearner::UpdateBias(size_t layer, std::span<const Sum> sums) {
   LayerTraining& training = training_[layer];
   const auto bias = network_.layers[layer].bias.elements();
   uint64_t cut = 0;
@@ -184,7 +192,7 @@ void PocketNnLearner::ApplySums() {
       UpdateWeightRow<int64_t>(l, input, rest.first(layer.units));
       rest = rest.subspan(layer.units);
     }
-    UpdateBias(l, rest.first(layer.units));
+    UpdateBias<int64_t>(l, rest.first(layer.units));
     rest = rest.subspan(layer.units);
   }
 }

@@ -260,7 +260,14 @@ void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
 }  // namespace
 
 extern const RowTable kAvx2Rows;
-const RowTable kAvx2Rows = {Level::kAvx2, ListPairs,            AddPairsAvx2,        PairRowsX86,
-                            SumLineAvx2,  UpdateTowardZeroAvx2, UpdateLineAvx2<true>};
+const RowTable kAvx2Rows = {
+    Level::kAvx2,
+    ListPairs,
+    AddPairsAvx2,
+    PairRowsX86,
+    SumLineAvx2,
+    UpdateTowardZeroAvx2,
+    UpdateLineAvx2<true>,
+    TrainLines<SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>};
 
 }  // namespace tally::kernels

@@ -236,9 +236,8 @@ struct SmallConstants {
 
 // The signed quotient of 16 small sums; residuals move on if kFeedback.
 template <bool kFeedback>
-inline __m512i SmallQuotient(const SmallConstants& constants, const int32_t* sums,
-                             int32_t* residuals) {
-  __m512i total = _mm512_load_si512(sums);
+inline __m512i SmallQuotient(const SmallConstants& constants, __m512i sums, int32_t* residuals) {
+  __m512i total = sums;
   if (kFeedback) total = _mm512_add_epi32(total, _mm512_load_si512(residuals));
   const __m512i even = _mm512_mul_epi32(total, constants.multiplier);
   const __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(total, 32), constants.multiplier);
@@ -255,11 +254,11 @@ inline __m512i SmallQuotient(const SmallConstants& constants, const int32_t* sum
 
 // As MovePanel, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
 template <bool kFeedback>
-inline uint32_t MovePanelSmall(const SmallConstants& constants, const int32_t* sums,
-                               int32_t* residuals, size_t width, int16_t* weights,
-                               __m512i& magnitudes) {
-  const __m512i even = SmallQuotient<kFeedback>(constants, sums, residuals);
-  const __m512i odd = SmallQuotient<kFeedback>(constants, sums + width, residuals + width);
+inline uint32_t MovePanelSmall(const SmallConstants& constants, __m512i even_sums,
+                               __m512i odd_sums, int32_t* residuals, size_t width,
+                               int16_t* weights, __m512i& magnitudes) {
+  const __m512i even = SmallQuotient<kFeedback>(constants, even_sums, residuals);
+  const __m512i odd = SmallQuotient<kFeedback>(constants, odd_sums, residuals + width);
   const __m512i steps =
       _mm512_mask_blend_epi16(0xaaaaaaaau, even, _mm512_slli_epi32(odd, 16));
   const __m512i before = _mm512_load_si512(weights);
@@ -272,24 +271,7 @@ inline uint32_t MovePanelSmall(const SmallConstants& constants, const int32_t* s
   return _mm512_cmpneq_epi16_mask(_mm512_sub_epi16(before, steps), kept);
 }
 
-template <bool kFeedback>
-void UpdateLineAvx512(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
-                      PanelLines<int16_t> weights, UpdateTally& tally) {
-  const size_t width = weights.panels * kPanel;
-  const __m512i known = _mm512_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
-  __m512i magnitudes = known;
-  const Constants constants(from);
-  const SmallConstants small(from);
-  for (size_t p = 0; p < weights.panels; ++p) {
-    const size_t first = p * kPanel;
-    int16_t* line = weights.first + p * weights.panel_stride;
-    const uint32_t clamped =
-        from.small ? MovePanelSmall<kFeedback>(small, sums + first, residuals + first, width, line,
-                                               magnitudes)
-                   : MovePanel<kFeedback>(constants, sums + first, residuals + first, width, line,
-                                          magnitudes);
-    if (clamped != 0) tally.clamped += static_cast<uint64_t>(__builtin_popcount(clamped));
-  }
+void TakeMagnitudes(__m512i known, __m512i magnitudes, UpdateTally& tally) {
   if (_mm512_cmpneq_epi16_mask(magnitudes, known) == 0) return;
   alignas(64) uint16_t sizes[2 * kPanel];
   _mm512_store_si512(sizes, magnitudes);
@@ -298,16 +280,138 @@ void UpdateLineAvx512(const UpdateConstants& from, const int32_t* sums, int32_t*
   }
 }
 
+template <bool kFeedback>
+void UpdateLineAvx512(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
+                      PanelLines<int16_t> weights, UpdateTally& tally) {
+  const Constants constants(from);
+  const size_t width = weights.panels * kPanel;
+  const __m512i known = _mm512_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
+  __m512i magnitudes = known;
+  for (size_t p = 0; p < weights.panels; ++p) {
+    const size_t first = p * kPanel;
+    const uint32_t clamped =
+        MovePanel<kFeedback>(constants, sums + first, residuals + first, width,
+                             weights.first + p * weights.panel_stride, magnitudes);
+    tally.clamped += static_cast<uint64_t>(__builtin_popcount(clamped));
+  }
+  TakeMagnitudes(known, magnitudes, tally);
+}
+
 void UpdateTowardZeroAvx512(const UpdateConstants& constants, const int32_t* sums,
                             PanelLines<int16_t> weights, UpdateTally& tally) {
   UpdateLineAvx512<false>(constants, sums, nullptr, weights, tally);
+}
+
+// What kPanels panels of every line share.
+struct PanelRun {
+  const int16_t* d;       // line 0 of the first panel
+  int16_t* weights;       // likewise
+  int32_t* residuals;     // line 0, first column of the panels
+  size_t width;           // of a row of residuals
+};
+
+// Adds the products of one row of values to the sums of kPanels panels.
+template <size_t kPanels>
+inline void AddRow(const uint32_t* pairs, size_t row_pairs, const int16_t* first, size_t stride,
+                   __m512i (&sums)[kPanels]) {
+  for (size_t begin = 0; begin < row_pairs; begin += kPanel) {
+    const size_t left = row_pairs - begin;
+    const __mmask16 valid = static_cast<__mmask16>(left >= kPanel ? 0xffffu : (1u << left) - 1);
+    const __m512i values = _mm512_maskz_loadu_epi32(valid, pairs + begin);
+    uint32_t nonzero = _mm512_test_epi32_mask(values, values);
+    for (; nonzero != 0; nonzero &= nonzero - 1) {
+      const size_t t = begin + static_cast<size_t>(__builtin_ctz(nonzero));
+      const __m512i pair = _mm512_set1_epi32(static_cast<int32_t>(pairs[t]));
+      const int16_t* line = first + t * kLine;
+#pragma GCC unroll 4
+      for (size_t p = 0; p < kPanels; ++p) {
+        sums[p] = _mm512_dpwssd_epi32(sums[p], _mm512_load_si512(line + p * stride), pair);
+      }
+    }
+  }
+}
+
+// Sums stay in registers until they have moved the weights.
+template <bool kFeedback, size_t kPanels>
+void TrainPanels(const LineJob& job, const SmallConstants& constants, const PanelRun& run,
+                 __m512i& magnitudes, UpdateTally& tally) {
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    const uint32_t* pairs =
+        reinterpret_cast<const uint32_t*>(job.values) + line * 2 * job.row_pairs;
+    __m512i even[kPanels];
+    __m512i odd[kPanels];
+#pragma GCC unroll 4
+    for (size_t p = 0; p < kPanels; ++p) even[p] = odd[p] = _mm512_setzero_si512();
+    AddRow(pairs, job.row_pairs, run.d, job.d.panel_stride, even);
+    AddRow(pairs + job.row_pairs, job.row_pairs, run.d, job.d.panel_stride, odd);
+    int32_t* residuals = kFeedback ? run.residuals + line * 2 * run.width : nullptr;
+    int16_t* weights = run.weights + line * kLine;
+    uint32_t clamped = 0;
+#pragma GCC unroll 4
+    for (size_t p = 0; p < kPanels; ++p) {
+      clamped += static_cast<uint32_t>(__builtin_popcount(MovePanelSmall<kFeedback>(
+          constants, even[p], odd[p], residuals + p * kPanel, run.width,
+          weights + p * job.weights.panel_stride, magnitudes)));
+    }
+    tally.clamped += clamped;
+  }
+}
+
+template <bool kFeedback>
+void TrainSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& tally) {
+  const SmallConstants constants(from);
+  const __m512i known = _mm512_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
+  __m512i magnitudes = known;
+  const size_t panels = job.weights.panels;
+  for (size_t p = 0; p < panels;) {
+    const PanelRun run = {job.d.first + p * job.d.panel_stride,
+                          job.weights.first + p * job.weights.panel_stride,
+                          kFeedback ? job.residuals + p * kPanel : nullptr, panels * kPanel};
+    // Four panels a run, and five to seven as two like halves.
+    const size_t left = panels - p;
+    const size_t take = left >= 8 || left <= 4 ? (left < 4 ? left : 4) : (left + 1) / 2;
+    switch (take) {
+      case 4:
+        TrainPanels<kFeedback, 4>(job, constants, run, magnitudes, tally);
+        break;
+      case 3:
+        TrainPanels<kFeedback, 3>(job, constants, run, magnitudes, tally);
+        break;
+      case 2:
+        TrainPanels<kFeedback, 2>(job, constants, run, magnitudes, tally);
+        break;
+      default:
+        TrainPanels<kFeedback, 1>(job, constants, run, magnitudes, tally);
+        break;
+    }
+    p += take;
+  }
+  TakeMagnitudes(known, magnitudes, tally);
+}
+
+void TrainLinesAvx512(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  if (!constants.small) {
+    TrainLines<SumLineAvx512, UpdateTowardZeroAvx512, UpdateLineAvx512<true>>(job, constants,
+                                                                             tally);
+  } else if (job.residuals == nullptr) {
+    TrainSmall<false>(job, constants, tally);
+  } else {
+    TrainSmall<true>(job, constants, tally);
+  }
 }
 
 }  // namespace
 
 extern const RowTable kAvx512Rows;
 const RowTable kAvx512Rows = {
-    Level::kAvx512, ListPairsAvx512,        AddPairsAvx512,        PairRowsX86,
-    SumLineAvx512,  UpdateTowardZeroAvx512, UpdateLineAvx512<true>};
+    Level::kAvx512,
+    ListPairsAvx512,
+    AddPairsAvx512,
+    PairRowsX86,
+    SumLineAvx512,
+    UpdateTowardZeroAvx512,
+    UpdateLineAvx512<true>,
+    TrainLinesAvx512};
 
 }  // namespace tally::kernels

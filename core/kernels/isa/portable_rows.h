@@ -151,6 +151,23 @@ void UpdateLine(const UpdateConstants& constants, const int32_t* sums, int32_t* 
   UpdateLine<true>(constants, sums, residuals, weights, tally);
 }
 
+// train_lines, made of a level's other kernels.
+template <auto kSumLine, auto kTowardZero, auto kWithFeedback>
+void TrainLines(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    kSumLine(job.values + line * 4 * job.row_pairs, job.row_pairs, job.d, job.sums);
+    const PanelLines<int16_t> weights = {job.weights.first + line * kLine,
+                                         job.weights.panel_stride, job.weights.panels};
+    if (job.residuals == nullptr) {
+      kTowardZero(constants, job.sums, weights, tally);
+    } else {
+      kWithFeedback(constants, job.sums, job.residuals + line * 2 * weights.panels * kPanel,
+                    weights, tally);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tally::kernels
 

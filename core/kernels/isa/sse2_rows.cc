@@ -50,7 +50,14 @@ void SumLineSse2(const int16_t* values, size_t row_pairs, PanelLines<const int16
 }  // namespace
 
 extern const RowTable kSse2Rows;
-const RowTable kSse2Rows = {Level::kSse2, ListPairs,        AddPairsSse2,      PairRowsX86,
-                            SumLineSse2,  UpdateTowardZero, UpdateWithFeedback};
+const RowTable kSse2Rows = {
+    Level::kSse2,
+    ListPairs,
+    AddPairsSse2,
+    PairRowsX86,
+    SumLineSse2,
+    UpdateTowardZero,
+    UpdateWithFeedback,
+    TrainLines<SumLineSse2, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

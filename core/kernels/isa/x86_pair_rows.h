@@ -32,7 +32,24 @@ inline void PairFourRows(const int16_t* x, size_t inputs, size_t stride, int16_t
   }
 }
 
+// One row: each value beside a zero.
+inline void PairOneRow(const int16_t* x, size_t inputs, int16_t* pairs, int16_t* any) {
+  size_t k = 0;
+  for (; k + 8 <= inputs; k += 8) {
+    const __m128i values = LoadEight(x + k);
+    __m128i* place = reinterpret_cast<__m128i*>(pairs + 2 * k);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(any + k), values);
+    _mm_storeu_si128(place, _mm_unpacklo_epi16(values, _mm_setzero_si128()));
+    _mm_storeu_si128(place + 1, _mm_unpackhi_epi16(values, _mm_setzero_si128()));
+  }
+  for (; k < inputs; ++k) {
+    any[k] = pairs[2 * k] = x[k];
+    pairs[2 * k + 1] = 0;
+  }
+}
+
 void PairRowsX86(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs, int16_t* any) {
+  if (rows == 1) return PairOneRow(x, inputs, pairs, any);
   const size_t stride = (rows + 1) / 2 * 2;
   const size_t whole_rows = rows / 4 * 4;
   const size_t whole_inputs = inputs / 8 * 8;
