@@ -64,12 +64,10 @@ class Collector : public StateVisitor {
       std::copy(bytes.begin(), bytes.end(), copy.get());
       bytes = {copy.get(), bytes.size()};
     }
-    entries_.push_back({Tensor{std::string(entry.name),
-                               entry.type,
-                               {entry.shape.begin(), entry.shape.end()},
-                               bytes},
-                        entry.in_digest,
-                        std::move(copy)});
+    entries_.push_back(
+        {Tensor{
+             std::string(entry.name), entry.type, {entry.shape.begin(), entry.shape.end()}, bytes},
+         entry.in_digest, std::move(copy)});
   }
 
   // Sorted by name, names unique.

@@ -42,11 +42,10 @@ void FindEntries(const int32_t* z, size_t count, TruncDivider32 divider, uint32_
   Elements().find_entries(z, count, divider, entries);
 }
 
-void FindEntries(const int64_t* z, size_t count, const TruncDivider64& divider,
-                 uint32_t* entries) {
+void FindEntries(const int64_t* z, size_t count, const TruncDivider64& divider, uint32_t* entries) {
   for (size_t i = 0; i < count; ++i) {
-    const int64_t x = Clamp<int64_t>(divider.Divide(z[i]), ActivationTable::kLowest,
-                                     ActivationTable::kHighest);
+    const int64_t x =
+        Clamp<int64_t>(divider.Divide(z[i]), ActivationTable::kLowest, ActivationTable::kHighest);
     entries[i] = static_cast<uint32_t>(x - ActivationTable::kLowest);
   }
 }

@@ -35,9 +35,9 @@ class InputPairs {
  private:
   size_t inputs_;
   size_t lines_;
-  size_t row_pairs_ = 0;         // of the rows set
-  Tensor<int16_t> pairs_;        // [2 * lines, 2 * row_pairs]
-  Tensor<int16_t> any_;          // [2 * lines]; not zero where a row is not
+  size_t row_pairs_ = 0;   // of the rows set
+  Tensor<int16_t> pairs_;  // [2 * lines, 2 * row_pairs]
+  Tensor<int16_t> any_;    // [2 * lines]; not zero where a row is not
   std::unique_ptr<PairTerm[]> active_;
   size_t active_count_ = 0;
 };

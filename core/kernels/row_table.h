@@ -26,8 +26,8 @@ struct PanelLines {
   size_t panels;
 };
 
-// Division by the inverse learning rate, and the clamp. |n| / inverse is (|n| * multiplier) >> shift
-// as in TruncDivider32.
+// Division by the inverse learning rate, and the clamp. |n| / inverse is (|n| * multiplier) >>
+// shift as in TruncDivider32.
 struct UpdateConstants {
   // `total_max` bounds |sum + residual|, below 2^31.
   UpdateConstants(int32_t inverse_rate, int32_t weight_limit, uint64_t total_max);
@@ -60,8 +60,8 @@ struct LineJob {
   const int16_t* values;  // as pair_rows gave them
   size_t row_pairs;
   PanelLines<const int16_t> d;
-  int32_t* sums;       // scratch: 2 rows
-  int32_t* residuals;  // 2 rows a line, from line 0 on; null: quotients go toward zero
+  int32_t* sums;                // scratch: 2 rows
+  int32_t* residuals;           // 2 rows a line, from line 0 on; null: quotients go toward zero
   PanelLines<int16_t> weights;  // from line 0 on
 };
 
@@ -79,12 +79,12 @@ struct RowTable {
                     int32_t* sums);
 
   // Puts rows side by side as gradients read them: for input k the values of two rows after two
-  // more, pairs[k * 2 * row_pairs + r] = x[r][k] with row_pairs = (rows + 1) / 2. A missing last row
-  // is zero. `any`[k] is not zero where a row is not.
+  // more, pairs[k * 2 * row_pairs + r] = x[r][k] with row_pairs = (rows + 1) / 2. A missing last
+  // row is zero. `any`[k] is not zero where a row is not.
   void (*pair_rows)(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs, int16_t* any);
 
-  // sums [2, panels * 16]: row i is the sum over t < row_pairs of the pair values[i * row_pairs + t]
-  // times line t of d.
+  // sums [2, panels * 16]: row i is the sum over t < row_pairs of the pair values[i * row_pairs +
+  // t] times line t of d.
   void (*sum_line)(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
                    int32_t* sums);
 
@@ -94,8 +94,7 @@ struct RowTable {
 
   // The same with residual += sum; q = DivTrunc(residual, inverse); residual -= q * inverse.
   void (*update_with_feedback)(const UpdateConstants& constants, const int32_t* sums,
-                               int32_t* residuals, PanelLines<int16_t> weights,
-                               UpdateTally& tally);
+                               int32_t* residuals, PanelLines<int16_t> weights, UpdateTally& tally);
 
   // sum_line and an update for every line of the job.
   void (*train_lines)(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally);

@@ -5,14 +5,13 @@
 namespace tally::kernels {
 
 extern const RowTable kScalarRows;
-const RowTable kScalarRows = {
-    Level::kScalar,
-    ListPairs,
-    AddPairs,
-    PairRows,
-    SumLine,
-    UpdateTowardZero,
-    UpdateWithFeedback,
-    TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
+const RowTable kScalarRows = {Level::kScalar,
+                              ListPairs,
+                              AddPairs,
+                              PairRows,
+                              SumLine,
+                              UpdateTowardZero,
+                              UpdateWithFeedback,
+                              TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -49,8 +49,7 @@ constexpr ActivationTable Tabulate(Point (*curve)(int32_t)) {
   ActivationTable table;
   for (size_t i = 0; i < ActivationTable::kEntries; ++i) {
     const Point point = curve(static_cast<int32_t>(i) + ActivationTable::kLowest);
-    table.points[i] = {static_cast<int16_t>(point.value),
-                       kernels::SlopeCode(point.inverse_slope),
+    table.points[i] = {static_cast<int16_t>(point.value), kernels::SlopeCode(point.inverse_slope),
                        static_cast<uint8_t>(point.saturated ? 1 : 0)};
   }
   return table;
@@ -128,9 +127,8 @@ LayerActivation::LayerActivation(Activation activation, uint32_t inputs, PocketN
 uint64_t LayerActivation::Apply(std::span<const int32_t> z, std::span<int16_t> a,
                                 std::span<uint8_t> slope_codes) const {
   TALLY_CHECK(!wide());
-  return table_ != nullptr
-             ? kernels::ActivateByTable(z, narrow_divider_, *table_, a, slope_codes)
-             : kernels::ActivateLeakyRelu(z, a, slope_codes);
+  return table_ != nullptr ? kernels::ActivateByTable(z, narrow_divider_, *table_, a, slope_codes)
+                           : kernels::ActivateLeakyRelu(z, a, slope_codes);
 }
 
 uint64_t LayerActivation::Apply(std::span<const int64_t> z, std::span<int16_t> a,

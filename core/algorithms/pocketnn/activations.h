@@ -51,7 +51,8 @@ class LayerActivation {
  private:
   Activation activation_;
   TruncDivider64 divider_;
-  TruncDivider32 narrow_divider_;  // for |z| < 2^31 - 1, where a divisor beyond gives 0 as that does
+  TruncDivider32
+      narrow_divider_;  // for |z| < 2^31 - 1, where a divisor beyond gives 0 as that does
   const kernels::ActivationTable* table_;  // null where the output is not a function of 257 steps
 };
 

@@ -28,17 +28,11 @@ uint64_t DeltaRows::Bytes(uint64_t rows_max, uint64_t columns) {
 
 template <class T>
 void DeltaRows::TakeNarrow(MatrixView<const T> from) {
-  constexpr size_t kPanel = kernels::PackedMatrix<int16_t>::kPanelColumns;
   for (size_t r = 0; r < from.rows; ++r) {
-    const T* row = from.Row(r);
     int16_t* plain = rows16_.data() + r * columns_;
-    for (size_t j = 0; j < columns_; ++j) plain[j] = static_cast<int16_t>(row[j]);
-    for (size_t first = 0; first < columns_; first += kPanel) {
-      int16_t* line = packed_.Line(first / kPanel, r / 2) + r % 2;
-      const size_t count = std::min(kPanel, columns_ - first);
-      for (size_t j = 0; j < count; ++j) line[2 * j] = plain[first + j];
-    }
+    for (size_t j = 0; j < columns_; ++j) plain[j] = static_cast<int16_t>(from.Row(r)[j]);
   }
+  packed_.PackRows(rows16_.matrix().FirstRows(from.rows));
 }
 
 void DeltaRows::Settle32(size_t rows, bool always_wide) {

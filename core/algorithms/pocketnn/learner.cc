@@ -176,8 +176,8 @@ void PocketNnLearner::Forward(const RowBatch& rows) {
     training.input_magnitude_max = x.is_wide() ? kernels::MaxMagnitude(x.wide.elements())
                                                : kernels::MaxMagnitude(x.narrow.elements());
     training.counters.saturated_activations +=
-        layer.Forward(x, sums_, Outputs(l, count),
-                      training.slope_codes.matrix().FirstRows(count), options_.always_wide);
+        layer.Forward(x, sums_, Outputs(l, count), training.slope_codes.matrix().FirstRows(count),
+                      options_.always_wide);
   }
 }
 
@@ -218,8 +218,7 @@ StepReport PocketNnLearner::Compare(MatrixView<const Output> outputs,
 void PocketNnLearner::ComputeDelta(size_t layer, size_t rows) {
   LayerTraining& training = training_[layer];
   DeltaRows& delta = training.delta;
-  const std::span<const uint8_t> slopes =
-      training.slope_codes.matrix().FirstRows(rows).elements();
+  const std::span<const uint8_t> slopes = training.slope_codes.matrix().FirstRows(rows).elements();
   const bool narrow = Blame(layer, rows);
   for (size_t r = 0; r < rows; ++r) {
     const size_t units = network_.layers[layer].units;

@@ -82,7 +82,7 @@ class PocketNnLearner : public Learner {
 
     Tensor<int16_t> narrow_outputs;  // [batch, units], or
     Tensor<int64_t> wide_outputs;    // [batch, units]
-    Tensor<uint8_t> slope_codes;  // [batch, units]
+    Tensor<uint8_t> slope_codes;     // [batch, units]
     DeltaRows delta;
     kernels::InputPairs input_pairs;
     uint64_t input_magnitude_max = 0;

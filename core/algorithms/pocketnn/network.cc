@@ -23,8 +23,8 @@ int64_t LossOf(std::span<const Error> errors) {
 
 // Adds the bias to the sums and turns them into outputs, row by row: rows of sums may be longer.
 template <class Z>
-uint64_t Activate(const LayerActivation& activation, std::span<const int16_t> bias,
-                  MatrixView<Z> z, Rows a, MatrixView<uint8_t> slope_codes) {
+uint64_t Activate(const LayerActivation& activation, std::span<const int16_t> bias, MatrixView<Z> z,
+                  Rows a, MatrixView<uint8_t> slope_codes) {
   const size_t units = bias.size();
   uint64_t saturated = 0;
   kernels::AddToRows(bias, z);
@@ -48,8 +48,8 @@ SumRows::SumRows(size_t rows_max, size_t columns_max)
       wide_(Shape({rows_max, columns_max})) {}
 
 uint64_t SumRows::Bytes(uint64_t rows_max, uint64_t columns_max) {
-  return rows_max * (kernels::PaddedColumns(columns_max) * sizeof(int32_t) +
-                     columns_max * sizeof(int64_t));
+  return rows_max *
+         (kernels::PaddedColumns(columns_max) * sizeof(int32_t) + columns_max * sizeof(int64_t));
 }
 
 bool ProductFitsInt32(ConstRows x, uint64_t w_magnitude, uint64_t extra) {
@@ -66,8 +66,8 @@ DenseLayer::DenseLayer(const ModelSpec& spec, size_t layer)
       weights(inputs, units),
       bias(Shape({units})) {}
 
-uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a,
-                             MatrixView<uint8_t> slope_codes, bool always_wide) const {
+uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint8_t> slope_codes,
+                             bool always_wide) const {
   const size_t rows = x.rows();
   if (!always_wide && ProductFitsInt32(x, weight_magnitude, weight_limit)) {
     const MatrixView<int32_t> z = sums.narrow(rows, units);

@@ -78,9 +78,9 @@ void VisitScalar(StateVisitor& visitor, const std::string& name, uint64_t& value
 
 absl::Status CheckMagnitude(const std::string& name, size_t index, int32_t value, int32_t limit) {
   if (value >= -limit && value <= limit) return absl::OkStatus();
-  return absl::DataLossError(text::StrCat(
-      name, ": element ", index, " is ", value, ", outside [", -limit, ", ", limit,
-      "]: the state is damaged; restore an older checkpoint"));
+  return absl::DataLossError(text::StrCat(name, ": element ", index, " is ", value, ", outside [",
+                                          -limit, ", ", limit,
+                                          "]: the state is damaged; restore an older checkpoint"));
 }
 
 template <class T>
@@ -95,8 +95,7 @@ absl::Status CheckMagnitudes(const std::string& name, const kernels::PackedMatri
                              int32_t limit) {
   for (size_t k = 0; k < matrix.rows(); ++k) {
     for (size_t j = 0; j < matrix.columns(); ++j) {
-      TALLY_RETURN_IF_ERROR(
-          CheckMagnitude(name, k * matrix.columns() + j, matrix.At(k, j), limit));
+      TALLY_RETURN_IF_ERROR(CheckMagnitude(name, k * matrix.columns() + j, matrix.At(k, j), limit));
     }
   }
   return absl::OkStatus();

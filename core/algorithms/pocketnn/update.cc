@@ -38,7 +38,8 @@ void PocketNnLearner::UpdateLayer(size_t layer, size_t rows) {
   const DenseLayer& dense = network_.layers[layer];
   const uint64_t total_max = TotalMax(layer, rows);
   if (total_max <= kInt32Max) {
-    // A residual may be larger than a divisor that fell, and then moves its weight without a gradient.
+    // A residual may be larger than a divisor that fell, and then moves its weight without a
+    // gradient.
     training_[layer].input_pairs.Set(Inputs(layer, rows).narrow, /*all_lines=*/rate_rose_);
     UpdateLines(layer, kernels::UpdateConstants(rule_.narrow.divisor(), rule_.limit, total_max));
   } else {

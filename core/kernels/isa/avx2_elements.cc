@@ -23,8 +23,8 @@ void FindEntriesAvx2(const int32_t* z, size_t count, TruncDivider32 divider, uin
   for (; i + 8 <= count; i += 8) {
     const __m256i sums = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(z + i));
     const __m256i magnitude = _mm256_abs_epi32(sums);
-    const __m256i quotient = _mm256_srl_epi32(
-        MultiplyHigh32(_mm256_slli_epi32(magnitude, 1), multiplier), shift);
+    const __m256i quotient =
+        _mm256_srl_epi32(MultiplyHigh32(_mm256_slli_epi32(magnitude, 1), multiplier), shift);
     const __m256i cut = _mm256_min_epu32(quotient, middle);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(entries + i),
                         _mm256_add_epi32(_mm256_sign_epi32(cut, sums), middle));
@@ -33,8 +33,8 @@ void FindEntriesAvx2(const int32_t* z, size_t count, TruncDivider32 divider, uin
 }
 
 void DivideBySlopeCodesAvx2(const uint8_t* codes, size_t count, int32_t* d) {
-  const __m256i multipliers = _mm256_loadu_si256(
-      reinterpret_cast<const __m256i*>(kSlopeDividers.multiplier.data()));
+  const __m256i multipliers =
+      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kSlopeDividers.multiplier.data()));
   const __m256i shifts =
       _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kSlopeDividers.shift.data()));
   size_t i = 0;
@@ -44,10 +44,8 @@ void DivideBySlopeCodesAvx2(const uint8_t* codes, size_t count, int32_t* d) {
     __m256i* place = reinterpret_cast<__m256i*>(d + i);
     const __m256i delta = _mm256_loadu_si256(place);
     const __m256i doubled = _mm256_slli_epi32(_mm256_abs_epi32(delta), 1);
-    const __m256i high =
-        MultiplyHigh32(doubled, _mm256_permutevar8x32_epi32(multipliers, code));
-    const __m256i quotient =
-        _mm256_srlv_epi32(high, _mm256_permutevar8x32_epi32(shifts, code));
+    const __m256i high = MultiplyHigh32(doubled, _mm256_permutevar8x32_epi32(multipliers, code));
+    const __m256i quotient = _mm256_srlv_epi32(high, _mm256_permutevar8x32_epi32(shifts, code));
     _mm256_storeu_si256(place, _mm256_sign_epi32(quotient, delta));
   }
   DivideBySlopeCodes(codes + i, count - i, d + i);

@@ -132,8 +132,7 @@ template <bool kFeedback>
 inline __m256i Quotient(const Constants& constants, const int32_t* sums, int32_t* residuals) {
   __m256i total = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums));
   if (kFeedback) {
-    total = _mm256_add_epi32(total,
-                             _mm256_load_si256(reinterpret_cast<const __m256i*>(residuals)));
+    total = _mm256_add_epi32(total, _mm256_load_si256(reinterpret_cast<const __m256i*>(residuals)));
   }
   const __m256i magnitude = _mm256_abs_epi32(total);
   const __m256i quotient = Divide(constants, magnitude);
@@ -163,8 +162,7 @@ inline void MoveEight(const Constants& constants, const int32_t* sums, int32_t* 
       _mm256_max_epi32(_mm256_min_epi32(odd, constants.highest), constants.lowest);
   clamped = _mm256_add_epi32(clamped, _mm256_add_epi32(_mm256_cmpeq_epi32(even, kept_even),
                                                        _mm256_cmpeq_epi32(odd, kept_odd)));
-  const __m256i kept =
-      _mm256_blend_epi16(kept_even, _mm256_slli_epi32(kept_odd, 16), 0xaa);
+  const __m256i kept = _mm256_blend_epi16(kept_even, _mm256_slli_epi32(kept_odd, 16), 0xaa);
   magnitudes = _mm256_max_epu16(magnitudes, _mm256_abs_epi16(kept));
   _mm256_store_si256(place, kept);
 }
@@ -197,17 +195,16 @@ inline __m256i SmallQuotient(const SmallConstants& constants, const int32_t* sum
   const __m256i quotient =
       _mm256_add_epi32(_mm256_sra_epi32(high, constants.shift), _mm256_srli_epi32(total, 31));
   if (kFeedback) {
-    _mm256_store_si256(
-        rest, _mm256_sub_epi32(total, _mm256_mullo_epi32(quotient, constants.inverse)));
+    _mm256_store_si256(rest,
+                       _mm256_sub_epi32(total, _mm256_mullo_epi32(quotient, constants.inverse)));
   }
   return quotient;
 }
 
 // As MoveEight, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
 template <bool kFeedback>
-inline void MoveEightSmall(const SmallConstants& constants, const int32_t* sums,
-                           int32_t* residuals, size_t width, int16_t* weights, __m256i& same,
-                           __m256i& magnitudes) {
+inline void MoveEightSmall(const SmallConstants& constants, const int32_t* sums, int32_t* residuals,
+                           size_t width, int16_t* weights, __m256i& same, __m256i& magnitudes) {
   const __m256i even = SmallQuotient<kFeedback>(constants, sums, residuals);
   const __m256i odd = SmallQuotient<kFeedback>(constants, sums + width, residuals + width);
   const __m256i steps = _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa);
@@ -261,13 +258,9 @@ void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
 
 extern const RowTable kAvx2Rows;
 const RowTable kAvx2Rows = {
-    Level::kAvx2,
-    ListPairs,
-    AddPairsAvx2,
-    PairRowsX86,
-    SumLineAvx2,
-    UpdateTowardZeroAvx2,
-    UpdateLineAvx2<true>,
-    TrainLines<SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>};
+    Level::kAvx2,         ListPairs,
+    AddPairsAvx2,         PairRowsX86,
+    SumLineAvx2,          UpdateTowardZeroAvx2,
+    UpdateLineAvx2<true>, TrainLines<SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>};
 
 }  // namespace tally::kernels

@@ -28,8 +28,8 @@ size_t ListPairsAvx512(const int16_t* x, size_t pairs, uint32_t first_line, Pair
     // Only what is kept is stored: `terms` has room for no more than all pairs.
     const uint32_t words = 2 * count;
     const __mmask16 low = static_cast<__mmask16>(words >= 16 ? 0xffffu : (1u << words) - 1);
-    const __mmask16 high =
-        static_cast<__mmask16>(words <= 16 ? 0u : (words >= 32 ? 0xffffu : (1u << (words - 16)) - 1));
+    const __mmask16 high = static_cast<__mmask16>(
+        words <= 16 ? 0u : (words >= 32 ? 0xffffu : (1u << (words - 16)) - 1));
     _mm512_mask_storeu_epi32(terms + listed, low,
                              _mm512_permutex2var_epi32(places, first_half, kept));
     if (high != 0) {
@@ -209,9 +209,8 @@ inline uint32_t MovePanel(const Constants& constants, const int32_t* sums, int32
       _mm512_max_epi32(_mm512_min_epi32(even, constants.highest), constants.lowest);
   const __m512i kept_odd =
       _mm512_max_epi32(_mm512_min_epi32(odd, constants.highest), constants.lowest);
-  const uint32_t clamped =
-      uint32_t{_mm512_cmpneq_epi32_mask(even, kept_even)} |
-      uint32_t{_mm512_cmpneq_epi32_mask(odd, kept_odd)} << 16;
+  const uint32_t clamped = uint32_t{_mm512_cmpneq_epi32_mask(even, kept_even)} |
+                           uint32_t{_mm512_cmpneq_epi32_mask(odd, kept_odd)} << 16;
   const __m512i kept =
       _mm512_mask_blend_epi16(0xaaaaaaaau, kept_even, _mm512_slli_epi32(kept_odd, 16));
   magnitudes = _mm512_max_epu16(magnitudes, _mm512_abs_epi16(kept));
@@ -243,24 +242,23 @@ inline __m512i SmallQuotient(const SmallConstants& constants, __m512i sums, int3
   const __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(total, 32), constants.multiplier);
   // The high halves: those of the even lanes move one down.
   const __m512i high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
-  const __m512i quotient = _mm512_add_epi32(_mm512_sra_epi32(high, constants.shift),
-                                            _mm512_srli_epi32(total, 31));
+  const __m512i quotient =
+      _mm512_add_epi32(_mm512_sra_epi32(high, constants.shift), _mm512_srli_epi32(total, 31));
   if (kFeedback) {
-    _mm512_store_si512(residuals, _mm512_sub_epi32(
-                                      total, _mm512_mullo_epi32(quotient, constants.inverse)));
+    _mm512_store_si512(residuals,
+                       _mm512_sub_epi32(total, _mm512_mullo_epi32(quotient, constants.inverse)));
   }
   return quotient;
 }
 
 // As MovePanel, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
 template <bool kFeedback>
-inline uint32_t MovePanelSmall(const SmallConstants& constants, __m512i even_sums,
-                               __m512i odd_sums, int32_t* residuals, size_t width,
-                               int16_t* weights, __m512i& magnitudes) {
+inline uint32_t MovePanelSmall(const SmallConstants& constants, __m512i even_sums, __m512i odd_sums,
+                               int32_t* residuals, size_t width, int16_t* weights,
+                               __m512i& magnitudes) {
   const __m512i even = SmallQuotient<kFeedback>(constants, even_sums, residuals);
   const __m512i odd = SmallQuotient<kFeedback>(constants, odd_sums, residuals + width);
-  const __m512i steps =
-      _mm512_mask_blend_epi16(0xaaaaaaaau, even, _mm512_slli_epi32(odd, 16));
+  const __m512i steps = _mm512_mask_blend_epi16(0xaaaaaaaau, even, _mm512_slli_epi32(odd, 16));
   const __m512i before = _mm512_load_si512(weights);
   const __m512i moved = _mm512_subs_epi16(before, steps);
   const __m512i kept =
@@ -304,10 +302,10 @@ void UpdateTowardZeroAvx512(const UpdateConstants& constants, const int32_t* sum
 
 // What kPanels panels of every line share.
 struct PanelRun {
-  const int16_t* d;       // line 0 of the first panel
-  int16_t* weights;       // likewise
-  int32_t* residuals;     // line 0, first column of the panels
-  size_t width;           // of a row of residuals
+  const int16_t* d;    // line 0 of the first panel
+  int16_t* weights;    // likewise
+  int32_t* residuals;  // line 0, first column of the panels
+  size_t width;        // of a row of residuals
 };
 
 // Adds the products of one row of values to the sums of kPanels panels.
@@ -350,9 +348,9 @@ void TrainPanels(const LineJob& job, const SmallConstants& constants, const Pane
     uint32_t clamped = 0;
 #pragma GCC unroll 4
     for (size_t p = 0; p < kPanels; ++p) {
-      clamped += static_cast<uint32_t>(__builtin_popcount(MovePanelSmall<kFeedback>(
-          constants, even[p], odd[p], residuals + p * kPanel, run.width,
-          weights + p * job.weights.panel_stride, magnitudes)));
+      clamped += static_cast<uint32_t>(__builtin_popcount(
+          MovePanelSmall<kFeedback>(constants, even[p], odd[p], residuals + p * kPanel, run.width,
+                                    weights + p * job.weights.panel_stride, magnitudes)));
     }
     tally.clamped += clamped;
   }
@@ -393,7 +391,7 @@ void TrainSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& ta
 void TrainLinesAvx512(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
   if (!constants.small) {
     TrainLines<SumLineAvx512, UpdateTowardZeroAvx512, UpdateLineAvx512<true>>(job, constants,
-                                                                             tally);
+                                                                              tally);
   } else if (job.residuals == nullptr) {
     TrainSmall<false>(job, constants, tally);
   } else {
@@ -405,13 +403,7 @@ void TrainLinesAvx512(const LineJob& job, const UpdateConstants& constants, Upda
 
 extern const RowTable kAvx512Rows;
 const RowTable kAvx512Rows = {
-    Level::kAvx512,
-    ListPairsAvx512,
-    AddPairsAvx512,
-    PairRowsX86,
-    SumLineAvx512,
-    UpdateTowardZeroAvx512,
-    UpdateLineAvx512<true>,
-    TrainLinesAvx512};
+    Level::kAvx512, ListPairsAvx512,        AddPairsAvx512,         PairRowsX86,
+    SumLineAvx512,  UpdateTowardZeroAvx512, UpdateLineAvx512<true>, TrainLinesAvx512};
 
 }  // namespace tally::kernels

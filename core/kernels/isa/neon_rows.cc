@@ -34,14 +34,13 @@ void AddPairsNeon(const PairTerm* terms, size_t count, PanelLines<const int16_t>
 }  // namespace
 
 extern const RowTable kNeonRows;
-const RowTable kNeonRows = {
-    Level::kNeon,
-    ListPairs,
-    AddPairsNeon,
-    PairRows,
-    SumLine,
-    UpdateTowardZero,
-    UpdateWithFeedback,
-    TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
+const RowTable kNeonRows = {Level::kNeon,
+                            ListPairs,
+                            AddPairsNeon,
+                            PairRows,
+                            SumLine,
+                            UpdateTowardZero,
+                            UpdateWithFeedback,
+                            TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -59,8 +59,8 @@ namespace {  // NOLINT: see above
   for (size_t i = 0; i < count; ++i) {
     const uint32_t sign = 0u - (static_cast<uint32_t>(d[i]) >> 31);
     const uint32_t doubled = 2 * ((static_cast<uint32_t>(d[i]) ^ sign) - sign);
-    const uint32_t high = static_cast<uint32_t>(
-        (uint64_t{doubled} * kSlopeDividers.multiplier[codes[i] % 8]) >> 32);
+    const uint32_t high =
+        static_cast<uint32_t>((uint64_t{doubled} * kSlopeDividers.multiplier[codes[i] % 8]) >> 32);
     const uint32_t quotient = high >> kSlopeDividers.shift[codes[i] % 8];
     d[i] = static_cast<int32_t>((quotient ^ sign) - sign);
   }

@@ -39,8 +39,8 @@ inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
   return listed;
 }
 
-[[maybe_unused]] void AddPairs(const PairTerm* terms, size_t count,
-                               PanelLines<const int16_t> lines, int32_t* sums) {
+[[maybe_unused]] void AddPairs(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
+                               int32_t* sums) {
   for (size_t p = 0; p < lines.panels; ++p) {
     const int16_t* panel = lines.first + p * lines.panel_stride;
     int32_t partial[kPanel];
@@ -73,8 +73,8 @@ inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
   }
 }
 
-[[maybe_unused]] void SumLine(const int16_t* values, size_t row_pairs,
-                              PanelLines<const int16_t> d, int32_t* sums) {
+[[maybe_unused]] void SumLine(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
+                              int32_t* sums) {
   const LoosePair* pairs = reinterpret_cast<const LoosePair*>(values);
   for (size_t i = 0; i < 2; ++i) {
     for (size_t p = 0; p < d.panels; ++p) {
@@ -157,8 +157,8 @@ void TrainLines(const LineJob& job, const UpdateConstants& constants, UpdateTall
   for (size_t i = 0; i < job.count; ++i) {
     const size_t line = job.lines[i].line;
     kSumLine(job.values + line * 4 * job.row_pairs, job.row_pairs, job.d, job.sums);
-    const PanelLines<int16_t> weights = {job.weights.first + line * kLine,
-                                         job.weights.panel_stride, job.weights.panels};
+    const PanelLines<int16_t> weights = {job.weights.first + line * kLine, job.weights.panel_stride,
+                                         job.weights.panels};
     if (job.residuals == nullptr) {
       kTowardZero(constants, job.sums, weights, tally);
     } else {

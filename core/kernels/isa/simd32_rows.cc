@@ -28,14 +28,13 @@ void AddPairsSimd32(const PairTerm* terms, size_t count, PanelLines<const int16_
 }  // namespace
 
 extern const RowTable kSimd32Rows;
-const RowTable kSimd32Rows = {
-    Level::kSimd32,
-    ListPairs,
-    AddPairsSimd32,
-    PairRows,
-    SumLine,
-    UpdateTowardZero,
-    UpdateWithFeedback,
-    TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
+const RowTable kSimd32Rows = {Level::kSimd32,
+                              ListPairs,
+                              AddPairsSimd32,
+                              PairRows,
+                              SumLine,
+                              UpdateTowardZero,
+                              UpdateWithFeedback,
+                              TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -51,13 +51,9 @@ void SumLineSse2(const int16_t* values, size_t row_pairs, PanelLines<const int16
 
 extern const RowTable kSse2Rows;
 const RowTable kSse2Rows = {
-    Level::kSse2,
-    ListPairs,
-    AddPairsSse2,
-    PairRowsX86,
-    SumLineSse2,
-    UpdateTowardZero,
-    UpdateWithFeedback,
-    TrainLines<SumLineSse2, UpdateTowardZero, UpdateWithFeedback>};
+    Level::kSse2,       ListPairs,
+    AddPairsSse2,       PairRowsX86,
+    SumLineSse2,        UpdateTowardZero,
+    UpdateWithFeedback, TrainLines<SumLineSse2, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -47,8 +47,7 @@ TEST_P(ElementwiseTest, FindsTheLargestWhereverItIs) {
 TEST_P(ElementwiseTest, LooksUpTheTruncatedQuotientAndSaturates) {
   kernels::ActivationTable table;
   for (size_t i = 0; i < table.kEntries; ++i) {
-    table.points[i] = {static_cast<int16_t>(static_cast<int>(i) - 128),
-                       static_cast<uint8_t>(i % 6),
+    table.points[i] = {static_cast<int16_t>(static_cast<int>(i) - 128), static_cast<uint8_t>(i % 6),
                        static_cast<uint8_t>(i == 0 || i == 256 ? 1 : 0)};
   }
   for (const int64_t divisor : {int64_t{1}, int64_t{256}, int64_t{200704}, int64_t{1} << 28}) {
@@ -125,10 +124,12 @@ TEST_P(ElementwiseTest, DividesBySlopesAsTheOperatorDoes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Levels, ElementwiseTest,
-    ::testing::ValuesIn(kernels::UsableLevels().begin(), kernels::UsableLevels().end()),
-    [](const auto& info) { return std::string(kernels::LevelName(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Levels, ElementwiseTest,
+                         ::testing::ValuesIn(kernels::UsableLevels().begin(),
+                                             kernels::UsableLevels().end()),
+                         [](const auto& info) {
+                           return std::string(kernels::LevelName(info.param));
+                         });
 
 TEST(StandardiseTest, EqualsTheFormulaIncludingAbsurdMeans) {
   std::vector<int16_t> elements;

@@ -56,9 +56,9 @@ TEST_P(LineGradientTest, EqualsTheDefinitionAtTheLargestValuesThatFit) {
         const int64_t d_limit =
             std::min<int64_t>(32767, INT32_MAX / (x_limit * static_cast<int64_t>(rows)));
         const auto x = MakeMatrix<int16_t>(random, rows, shape.inputs, -x_limit, x_limit, filling);
-        const auto d = MakeMatrix<int16_t>(random, shape.rows, shape.units, -d_limit, d_limit,
-                                           filling == Filling::kMostlyZero ? Filling::kEnds
-                                                                           : filling);
+        const auto d =
+            MakeMatrix<int16_t>(random, shape.rows, shape.units, -d_limit, d_limit,
+                                filling == Filling::kMostlyZero ? Filling::kEnds : filling);
         const Matrix expected =
             Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix().FirstRows(rows)));
         pairs.Set(x.matrix(), false);
@@ -95,10 +95,12 @@ TEST_P(LineGradientTest, ListsTheLinesInWhichAnyRowIsNotZero) {
   EXPECT_EQ(pairs.active_lines()[2].line, 2u);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Levels, LineGradientTest,
-    ::testing::ValuesIn(kernels::UsableLevels().begin(), kernels::UsableLevels().end()),
-    [](const auto& info) { return std::string(kernels::LevelName(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Levels, LineGradientTest,
+                         ::testing::ValuesIn(kernels::UsableLevels().begin(),
+                                             kernels::UsableLevels().end()),
+                         [](const auto& info) {
+                           return std::string(kernels::LevelName(info.param));
+                         });
 
 TEST(GradientTest, WideKernelsEqualTheDefinitionWhereInt32WouldWrap) {
   std::mt19937_64 random(2);

@@ -121,10 +121,12 @@ TEST_P(PackedProductTest, TransposedEqualsTheDefinitionForRaggedShapesAndExtreme
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Levels, PackedProductTest,
-    ::testing::ValuesIn(kernels::UsableLevels().begin(), kernels::UsableLevels().end()),
-    [](const auto& info) { return std::string(kernels::LevelName(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Levels, PackedProductTest,
+                         ::testing::ValuesIn(kernels::UsableLevels().begin(),
+                                             kernels::UsableLevels().end()),
+                         [](const auto& info) {
+                           return std::string(kernels::LevelName(info.param));
+                         });
 
 TEST(WideProductTest, EqualsTheDefinitionForAllOf16Bits) {
   ForEachCase([](std::mt19937_64& random, const Dimensions& shape, const Range& range,
@@ -177,8 +179,8 @@ TEST(RowSumMaxTest, IsTheLargestSumOfMagnitudes) {
 TEST(PackedMatrixTest, PacksAndUnpacksEveryShapeWithZeroesAround) {
   std::mt19937_64 random(8);
   for (const Dimensions& shape : kShapes) {
-    const auto plain = MakeMatrix<int8_t>(random, shape.depth, shape.columns, -128, 127,
-                                          Filling::kUniform);
+    const auto plain =
+        MakeMatrix<int8_t>(random, shape.depth, shape.columns, -128, 127, Filling::kUniform);
     kernels::PackedMatrix<int8_t> packed(shape.depth, shape.columns);
     packed.Pack(plain.matrix());
     auto back = MakeMatrix<int8_t>(random, shape.depth, shape.columns, 5, 5, Filling::kHighest);

@@ -89,9 +89,10 @@ struct Update {
   int32_t limit;
 };
 
-constexpr Update kUpdates[] = {{1, 32767}, {1, 1},         {2, 127},          {3, 500},
-                               {700, 100}, {1000, 32767},  {65536, 32767},    {11200, 7},
-                               {1 << 30, 32767}, {2147483647, 32767}, {(1 << 30) + 1, 5}};
+constexpr Update kUpdates[] = {
+    {1, 32767},        {1, 1},         {2, 127},   {3, 500},         {700, 100},
+    {1000, 32767},     {65536, 32767}, {11200, 7}, {1 << 30, 32767}, {2147483647, 32767},
+    {(1 << 30) + 1, 5}};
 
 TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
   for (const Update& update : kUpdates) {
@@ -103,13 +104,13 @@ TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
               random_, 4, columns, -update.limit, update.limit, Filling::kUniform));
           const size_t width = weights.panels() * 16;
           const int64_t kept = update.inverse - 1;
-          Tensor<int32_t> residuals =
-              MakeMatrix<int32_t>(random_, 2, width, feedback ? -kept : 0, feedback ? kept : 0,
-                                  filling);
+          Tensor<int32_t> residuals = MakeMatrix<int32_t>(random_, 2, width, feedback ? -kept : 0,
+                                                          feedback ? kept : 0, filling);
           const int64_t most = INT32_MAX - (feedback ? kept : 0);
-          const int64_t sizes[] = {most, std::min<int64_t>(most, 100'000),
-                                   std::clamp<int64_t>(int64_t{update.inverse} * 32768 - 1, 1, most) - kept,
-                                   std::min<int64_t>(most, (1 << 30) - 1 - kept)};
+          const int64_t sizes[] = {
+              most, std::min<int64_t>(most, 100'000),
+              std::clamp<int64_t>(int64_t{update.inverse} * 32768 - 1, 1, most) - kept,
+              std::min<int64_t>(most, (1 << 30) - 1 - kept)};
           const int64_t size = std::max<int64_t>(0, sizes[random_() % 4]);
           Tensor<int32_t> sums = MakeMatrix<int32_t>(random_, 2, width, -size, size, filling);
           for (size_t j = columns; j < width; ++j) {
@@ -119,15 +120,13 @@ TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
           }
           const PackedMatrix<int16_t> before = weights;
           const Tensor<int32_t> residuals_before = residuals;
-          const UpdateConstants constants(
-              update.inverse, update.limit,
-              static_cast<uint64_t>(size + (feedback ? kept : 0)));
+          const UpdateConstants constants(update.inverse, update.limit,
+                                          static_cast<uint64_t>(size + (feedback ? kept : 0)));
           UpdateTally tally;
           const PanelLines<int16_t> lines = {weights.Line(0, 1), weights.panel_stride(),
                                              weights.panels()};
           if (feedback) {
-            rows().update_with_feedback(constants, sums.data(), residuals.data(), lines,
-                                        tally);
+            rows().update_with_feedback(constants, sums.data(), residuals.data(), lines, tally);
           } else {
             rows().update_toward_zero(constants, sums.data(), lines, tally);
           }
@@ -139,8 +138,7 @@ TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
                   int64_t{sums[row * width + j]} + residuals_before[row * width + j];
               const int64_t quotient = total / update.inverse;
               const int64_t moved = before.At(2 + row, j) - quotient;
-              const int64_t wanted =
-                  std::clamp<int64_t>(moved, -update.limit, update.limit);
+              const int64_t wanted = std::clamp<int64_t>(moved, -update.limit, update.limit);
               clamped += moved != wanted ? 1 : 0;
               magnitude_max = std::max(magnitude_max, std::abs(wanted));
               ASSERT_EQ(weights.At(2 + row, j), wanted) << update.inverse << " " << total;
@@ -161,8 +159,8 @@ TEST_P(RowTableTest, UpdatesBothRowsOfALine) {
 }
 
 TEST_P(RowTableTest, KeepsTheLargestMagnitudeOfEarlierCalls) {
-  PackedMatrix<int16_t> weights = Packed(
-      MakeMatrix<int16_t>(random_, 2, 16, -5, 5, Filling::kUniform));
+  PackedMatrix<int16_t> weights =
+      Packed(MakeMatrix<int16_t>(random_, 2, 16, -5, 5, Filling::kUniform));
   const Tensor<int32_t> sums(Shape({32}));
   UpdateTally tally{.clamped = 4, .magnitude_max = 9};
   rows().update_toward_zero(UpdateConstants(10, 100, 0), sums.data(),
