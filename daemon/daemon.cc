@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/kernels/level.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 #include "daemon/config/address.h"
@@ -148,7 +149,8 @@ void Daemon::BecomeReady() {
   platform::NotifyReady("serving");
   Log(LogLevel::kInfo, "ready",
       {{"models", text::StrCat(registry_->List().size())},
-       {"version", std::string(config::Version())}});
+       {"version", std::string(config::Version())},
+       {"kernels", std::string(kernels::LevelName(kernels::ActiveLevel()))}});
 }
 
 void Daemon::AnnounceStop() {

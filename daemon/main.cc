@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/kernels/level.h"
 #include "daemon/config/environment.h"
 #include "daemon/config/flags.h"
 #include "daemon/daemon.h"
@@ -73,6 +74,9 @@ int Main(const std::vector<std::string>& arguments) {
   if (flags->action == config::Action::kPrintConfig) {
     std::fputs(config::PrintConfig(*loaded).c_str(), stdout);
     return EX_OK;
+  }
+  if (const auto problem = kernels::LevelVariableProblem()) {
+    return Complain(absl::InvalidArgumentError(*problem), EX_CONFIG);
   }
   return Serve(*std::move(flags), std::move(loaded->config));
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/algorithms/pocketnn/bounds.h"
+#include "core/kernels/level.h"
 #include "tests/core/pocketnn/fixtures.h"
 
 namespace tally {
@@ -94,7 +95,13 @@ TEST_P(LearnerTest, TrainsAsTheFormulasSay) {
   // The rate rises at a mini-batch of two rows, where some inputs have no gradient but a residual.
   spec.learning_rate.push_back({.from_step = 7, .inverse = spec.learning_rate[0].inverse / 3});
   spec.learning_rate.push_back({.from_step = 20, .inverse = spec.learning_rate[0].inverse * 2});
-  ExpectSameTraining(spec, {.always_wide = wide}, 40);
+  const kernels::Level before = kernels::ActiveLevel();
+  for (const kernels::Level level : kernels::UsableLevels()) {
+    SCOPED_TRACE(kernels::LevelName(level));
+    kernels::SetActiveLevel(level);
+    ExpectSameTraining(spec, {.always_wide = wide}, 40);
+  }
+  kernels::SetActiveLevel(before);
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryOption, LearnerTest,

@@ -122,6 +122,18 @@ TEST_F(TallydTest, ABadConfigurationStopsTheStart) {
   EXPECT_EQ(daemon->Wait(), 78);
 }
 
+TEST_F(TallydTest, AKernelLevelThatDoesNotExistStopsTheStartAndAUsableOneIsLogged) {
+  const auto bad = Start({"--config", Config()}, {"TALLY_KERNEL_LEVEL=fast"});
+  EXPECT_EQ(bad->Wait(), 78);
+  EXPECT_THAT(bad->Log(),
+              AllOf(HasSubstr("TALLY_KERNEL_LEVEL: \"fast\" is no kernel level; expected one of: "
+                              "scalar"),
+                    ::testing::Not(HasSubstr("ready"))));
+  const auto good = Start({"--config", Config()}, {"TALLY_KERNEL_LEVEL=scalar"});
+  ASSERT_TRUE(good->WaitForLog("ready"));
+  EXPECT_THAT(good->Log(), HasSubstr("kernels=scalar"));
+}
+
 TEST_F(TallydTest, PrintConfigShowsOrigins) {
   const auto daemon = Start({"--config", Config(), "--print-config", "--state-dir", "/elsewhere"});
   EXPECT_EQ(daemon->Wait(), 0);
