@@ -93,8 +93,9 @@ class PackedMatrix {
 
  private:
   // Panels that start a multiple of 4 KiB apart would compete for the same few cache lines.
-  static constexpr uint64_t StrideFor(uint64_t lines) {
-    constexpr uint64_t kLinesPerPage = 64;
+  template <class Count>
+  static constexpr Count StrideFor(Count lines) {
+    constexpr Count kLinesPerPage = 64;
     return (lines + (lines % kLinesPerPage == 0 ? 1 : 0)) * kLine;
   }
   size_t IndexOf(size_t row, size_t column) const {

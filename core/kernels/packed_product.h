@@ -15,8 +15,9 @@
 namespace tally::kernels {
 
 // The columns that a row of 32-bit sums must have: whole panels, the surplus ends as zero.
-constexpr size_t PaddedColumns(size_t columns) {
-  constexpr size_t kPanel = PackedMatrix<int16_t>::kPanelColumns;
+template <class T>
+constexpr T PaddedColumns(T columns) {
+  constexpr T kPanel = PackedMatrix<int16_t>::kPanelColumns;
   return (columns + kPanel - 1) / kPanel * kPanel;
 }
 
