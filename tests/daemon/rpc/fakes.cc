@@ -203,7 +203,7 @@ absl::StatusOr<std::vector<hosting::CheckpointInfo>> FakeHost::ListCheckpoints()
 
 absl::StatusOr<std::string> FakeHost::ReadCheckpoint(uint64_t position) {
   if (position != 20 && position != 40) return absl::NotFoundError("not kept");
-  return std::string(position == 40 ? 3'000'000 : 10, 'x');
+  return std::string(position == 40 ? checkpoint_bytes_.load() : 10, 'x');
 }
 
 absl::StatusOr<hosting::CheckpointInfo> FakeHost::Rollback(uint64_t position, int64_t) {

@@ -3,6 +3,7 @@
 #ifndef TALLY_TESTS_DAEMON_RPC_FAKES_H_
 #define TALLY_TESTS_DAEMON_RPC_FAKES_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,6 +41,7 @@ class FakeHost : public hosting::ModelHost {
   void SetState(hosting::ModelState state, const std::string& detail = "");
   void SetFailure(absl::StatusCode code);
   void SetSnapshot(bool present);
+  void SetCheckpointBytes(size_t bytes) { checkpoint_bytes_ = bytes; }
   void SetSpec(std::shared_ptr<const ModelSpec> spec);
   void SetRoom(bool room);
   void SetAppendError(const absl::Status& status);
@@ -82,6 +84,7 @@ class FakeHost : public hosting::ModelHost {
   std::shared_ptr<const ModelSpec> spec_;
   hosting::HostStatus status_;
   std::shared_ptr<const hosting::Snapshot> snapshot_;
+  std::atomic<size_t> checkpoint_bytes_{3'000'000};
   std::map<std::string, hosting::SourceProgress> sources_;
   std::vector<storage::SamplesRecord> packets_;
   std::set<hosting::ProgressListener*> listeners_;

@@ -395,7 +395,7 @@ TEST_F(ServerTest, EvaluateWaitsForItsPositionWithinTheDeadline) {
 
 TEST_F(ServerTest, EvaluateCountsEveryRowOfAMessageThatNeedsManySlices) {
   ModelSpec spec = FakeSpec("wide");
-  spec.classes = 30000;  // two rows a slice
+  spec.classes = 300;
   spec.labels.clear();
   server_.registry.Add(spec);
   Context context;
@@ -403,15 +403,16 @@ TEST_F(ServerTest, EvaluateCountsEveryRowOfAMessageThatNeedsManySlices) {
   const auto writer = server_.training->Evaluate(&context, &response);
   v1::EvaluateRequest request;
   request.set_model("wide");
-  for (char row = 0; row < 7; ++row) {
-    request.mutable_rows()->append(6, row);
+  constexpr uint32_t kRows = 3000;  // of 300 scores each: many times what a slice may have
+  for (uint32_t row = 0; row < kRows; ++row) {
+    request.mutable_rows()->append(6, static_cast<char>(row % 100));
     request.add_labels(1);
   }
   writer->Write(request);
   writer->WritesDone();
   ASSERT_TRUE(writer->Finish().ok());
-  EXPECT_EQ(response.total(), 7u);
-  EXPECT_EQ(response.classes(1).total(), 7u);
+  EXPECT_EQ(response.total(), kRows);
+  EXPECT_EQ(response.classes(1).total(), kRows);
 }
 
 TEST_F(ServerTest, TheServerIntroducesItself) {
