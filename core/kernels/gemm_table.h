@@ -1,0 +1,100 @@
+// The inner loops of the matrix products, one set a level: small tiles of sums, a few rows by a few
+// panels, that stay in registers from the first product to the last.
+
+#ifndef TALLY_CORE_KERNELS_GEMM_TABLE_H_
+#define TALLY_CORE_KERNELS_GEMM_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernels/level.h"
+
+namespace tally::kernels {
+
+// sums[r][j] (+)= sum over the lines of the products of left word and weight lane: four of int8, or
+// two of int16. The caller has shown that no sum leaves int32.
+//
+// A word is 32 bits of the left operand. The word of row r and line l is at
+// `left + r * left_row_bytes + l * left_line_bytes`; a level that wants words of int8 split finds
+// the odd elements `left_odd_bytes` further on.
+struct TileTask {
+  const std::byte* left;
+  size_t left_row_bytes;
+  size_t left_line_bytes;
+  size_t left_odd_bytes;
+  const int32_t* starts;     // where the sums of each row begin, if the level wants it
+  const std::byte* weights;  // the first line of the first panel
+  size_t weights_panel_bytes;
+  size_t lines;
+  int32_t* sums;           // of row 0 and the first column
+  size_t sums_row_stride;  // elements
+  size_t sums_panel_stride;
+  size_t rows;
+  size_t panels;
+  size_t last_columns;  // of the last panel that have sums, 1 to 16
+  bool add;             // to what is in `sums`
+};
+
+inline constexpr size_t kTileRowsMax = 16;
+inline constexpr size_t kTilePanelsMax = 8;
+inline constexpr size_t kTileLinesMax = 256;
+inline constexpr size_t kTileColumns = 16;    // of one panel
+inline constexpr size_t kTileLineBytes = 64;  // of one panel
+
+// Rows of the left operand as they lie in memory.
+struct PlainRows {
+  const std::byte* first;
+  size_t stride_bytes;
+  size_t rows;
+  size_t bytes;  // of each row, at most 4 * kTileLinesMax
+};
+
+// The same rows as words, the last one filled up with zeros. Rows that lie a multiple of 64 bytes
+// apart would compete for the same banks of the first cache, hence the odd distances.
+struct LeftWords {
+  static constexpr size_t kHalfBytes = 4 * kTileLinesMax + 32;
+  static constexpr size_t kRowBytes = 2 * kHalfBytes + 32;
+
+  alignas(64) std::byte words[kTileRowsMax * kRowBytes];
+  int32_t starts[kTileRowsMax];
+};
+
+struct TileKernel {
+  void (*run)(const TileTask& task);
+  void (*prepare)(const PlainRows& rows, LeftWords& left);
+  // From a row of words to the next, and to the odd elements if words are split.
+  size_t left_row_bytes;
+  size_t left_odd_bytes;
+  // The rows with which a tile is at its best.
+  uint8_t rows_best;
+  // The most panels that a tile of so many rows may have.
+  uint8_t panels_max[kTileRowsMax + 1];
+  // From so many rows on, a last panel with 8 columns or less is cheaper as a tile of its own.
+  uint8_t half_panel_rows_min;
+};
+
+// Sums of a tile on their way to int64.
+struct WideTarget {
+  int64_t* sums;
+  size_t row_stride;  // elements
+  size_t panel_stride;
+  size_t last_columns;  // as in TileTask
+  bool add;
+};
+
+struct GemmTable {
+  Level level;
+  TileKernel int8;
+  TileKernel int16;
+  // Moves the sums of `rows` rows and `panels` panels; a row of them is kTilePanelsMax panels long.
+  void (*widen)(const int32_t* sums, size_t rows, size_t panels, const WideTarget& target);
+};
+
+// The table of a usable level.
+const GemmTable& GemmOf(Level level);
+// That of the active level.
+const GemmTable& ActiveGemm();
+
+}  // namespace tally::kernels
+
+#endif  // TALLY_CORE_KERNELS_GEMM_TABLE_H_

@@ -1,0 +1,58 @@
+// Matrix products with packed weights, exact for every shape and value that the bounds allow.
+//
+// All levels give the same bits (level.h). None allocates; scratch of some 50 KiB is on the stack.
+
+#ifndef TALLY_CORE_KERNELS_PACKED_GEMM_H_
+#define TALLY_CORE_KERNELS_PACKED_GEMM_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernels/packed_matrix.h"
+#include "core/tensor/matrix_view.h"
+
+namespace tally::kernels {
+
+// Rows to read, `stride` elements apart: a matrix, or some columns of one.
+template <class T>
+struct RowsView {
+  const T* data = nullptr;
+  size_t rows = 0;
+  size_t columns = 0;
+  size_t stride = 0;
+
+  RowsView() = default;
+  RowsView(const T* first, size_t row_count, size_t column_count, size_t row_stride)
+      : data(first), rows(row_count), columns(column_count), stride(row_stride) {}
+  RowsView(MatrixView<const T> matrix)  // NOLINT: every matrix is one.
+      : RowsView(matrix.data, matrix.rows, matrix.columns, matrix.columns) {}
+
+  const T* Row(size_t row) const { return data + row * stride; }
+};
+
+// The longest sum of products of two int8, the lowest values included, that fits int32.
+inline constexpr size_t kInt8DepthMax = 131071;
+
+// Bounds on the elements of both factors: |left| <= left_max, |right| <= right_max. A sum of two
+// products has to fit int32, so that not both may be 32768.
+struct Magnitudes {
+  uint32_t left_max;
+  uint32_t right_max;
+};
+
+// Whether `depth` products of such elements fit int32.
+bool SumFitsInt32(size_t depth, Magnitudes magnitudes);
+
+// z = x * w.   x [rows, depth]   w [depth, columns]   z [rows, columns]
+//
+// int8: depth is at most kInt8DepthMax. int16: the sums fit the type of z; of int64 that is always
+// so.
+void PackedGemm(RowsView<int8_t> x, const PackedMatrix<int8_t>& w, MatrixView<int32_t> z);
+void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, Magnitudes magnitudes,
+                MatrixView<int32_t> z);
+void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, Magnitudes magnitudes,
+                MatrixView<int64_t> z);
+
+}  // namespace tally::kernels
+
+#endif  // TALLY_CORE_KERNELS_PACKED_GEMM_H_
