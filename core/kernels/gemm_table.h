@@ -41,30 +41,52 @@ inline constexpr size_t kTileLinesMax = 256;
 inline constexpr size_t kTileColumns = 16;    // of one panel
 inline constexpr size_t kTileLineBytes = 64;  // of one panel
 
-// Rows of the left operand as they lie in memory.
+// Rows of a plain matrix.
 struct PlainRows {
   const std::byte* first;
   size_t stride_bytes;
   size_t rows;
-  size_t bytes;  // of each row, at most 4 * kTileLinesMax
+  size_t bytes;  // of each row that count
 };
 
-// The same rows as words, the last one filled up with zeros. Rows that lie a multiple of 64 bytes
-// apart would compete for the same banks of the first cache, hence the odd distances.
+// Words of the left operand, prepared for the tiles of a level. Either rows of up to kTileLinesMax
+// words, the last one filled up with zeros: rows that lie a multiple of 64 bytes apart would
+// compete for the same banks of the first cache, hence the odd distances. Or a panel of up to 16
+// columns, a line of their words after the other.
 struct LeftWords {
   static constexpr size_t kHalfBytes = 4 * kTileLinesMax + 32;
   static constexpr size_t kRowBytes = 2 * kHalfBytes + 32;
+  static constexpr size_t kPanelLinesMax = 128;
+  static constexpr size_t kPanelHalfBytes = (kPanelLinesMax + 1) * kTileLineBytes;
 
   alignas(64) std::byte words[kTileRowsMax * kRowBytes];
   int32_t starts[kTileRowsMax];
 };
 
+// Lines of packed weights that become one panel of the transposed matrix.
+struct TransposeTask {
+  const std::byte* lines;  // of the first panel
+  size_t panel_bytes;
+  size_t panels;
+  size_t count;  // lines that exist of those that 16 rows have
+};
+
 struct TileKernel {
   void (*run)(const TileTask& task);
+  // Rows of at most 4 * kTileLinesMax bytes into words.
   void (*prepare)(const PlainRows& rows, LeftWords& left);
-  // From a row of words to the next, and to the odd elements if words are split.
+  // So many lines of a panel, which are in `left.words`, into words.
+  void (*prepare_panel)(size_t lines, LeftWords& left);
+  // 16 columns or less of some rows into lines; missing rows and columns are zero.
+  void (*pack)(const PlainRows& rows, std::byte* lines);
+  // Rows of weights into the lines of a panel; missing lines are zero.
+  void (*transpose)(const TransposeTask& task, std::byte* lines);
+
+  // Of prepared rows: from a row to the next, and to the odd elements.
   size_t left_row_bytes;
   size_t left_odd_bytes;
+  // Of a prepared panel.
+  size_t panel_odd_bytes;
   // The rows with which a tile is at its best.
   uint8_t rows_best;
   // The most panels that a tile of so many rows may have.

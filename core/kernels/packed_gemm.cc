@@ -1,140 +1,116 @@
 #include "core/kernels/packed_gemm.h"
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
-
 #include "core/arithmetic/check.h"
-#include "core/kernels/gemm_table.h"
+#include "core/kernels/gemm_driver.h"
 
 namespace tally::kernels {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "words are read as they lie in memory");
-
-// Panels that all rows meet before the next ones are looked at: 256 KiB in the second cache.
-constexpr size_t kChunkPanels = 16;
-
-template <class T>
-const TileKernel& KernelOf(const GemmTable& table) {
-  return sizeof(T) == 1 ? table.int8 : table.int16;
-}
-
-// `total` things in pieces of at most `most`, which differ by one at most.
-struct Pieces {
-  Pieces(size_t total, size_t most)
-      : count((total + most - 1) / most), size(total / count), larger(total % count) {}
-  size_t Begin(size_t piece) const { return piece * size + std::min(piece, larger); }
-
-  size_t count;
-  size_t size;  // of all but the first `larger`, which have one more
-  size_t larger;
-};
-
-// Where the sums of a block of rows and panels go.
-template <class Sum>
-struct Target {
-  Sum* first;
-  size_t row_stride;
-  size_t panel_stride;
-  size_t last_columns;  // of the last panel that exist
-  bool add;
-};
-
-// One tile; `task` lacks only the place of the sums.
-void RunTile(const GemmTable&, const TileKernel& kernel, TileTask& task,
-             const Target<int32_t>& target) {
-  task.sums = target.first;
-  task.sums_row_stride = target.row_stride;
-  task.sums_panel_stride = target.panel_stride;
-  task.last_columns = target.last_columns;
-  task.add = target.add;
-  kernel.run(task);
-}
-
-void RunTile(const GemmTable& table, const TileKernel& kernel, TileTask& task,
-             const Target<int64_t>& target) {
-  alignas(64) int32_t sums[kTileRowsMax * kTilePanelsMax * kTileColumns];
-  RunTile(table, kernel, task,
-          Target<int32_t>{sums, kTilePanelsMax * kTileColumns, kTileColumns, target.last_columns,
-                          false});
-  table.widen(
-      sums, task.rows, task.panels,
-      {target.first, target.row_stride, target.panel_stride, target.last_columns, target.add});
-}
-
-// How many of `panels` the next tile takes: all, or all but a last half one, if they fit; else not
-// so many that a thin rest is left.
-size_t TilePanels(const TileKernel& kernel, size_t rows, size_t panels, size_t last_columns) {
-  constexpr size_t kHalf = kTileColumns / 2;
-  const bool half = last_columns <= kHalf && rows >= kernel.half_panel_rows_min;
-  const size_t whole = half && panels > 1 ? panels - 1 : panels;
-  const size_t most = kernel.panels_max[rows];
-  if (whole <= most) return whole;
-  return whole < 2 * most ? (whole + 1) / 2 : most;
-}
-
-// A block of rows times `panels` panels, the first of which `task` points at.
-template <class Sum>
-void RunPanels(const GemmTable& table, const TileKernel& kernel, TileTask& task, size_t panels,
-               Target<Sum> target) {
-  const size_t last_columns = target.last_columns;
-  while (panels > 0) {
-    task.panels = TilePanels(kernel, task.rows, panels, last_columns);
-    panels -= task.panels;
-    target.last_columns = panels > 0 ? kTileColumns : last_columns;
-    RunTile(table, kernel, task, target);
-    task.weights += task.panels * task.weights_panel_bytes;
-    target.first += task.panels * target.panel_stride;
-  }
-}
-
 template <class T, class Sum>
-void Multiply(RowsView<T> x, const PackedMatrix<T>& w, size_t block_lines, MatrixView<Sum> z) {
+void Multiply(RowsView<T> x, const PackedMatrix<T>& w, size_t block_lines, MatrixView<Sum> z,
+              RowsDone done) {
+  TALLY_CHECK(x.columns == w.rows() && z.rows == x.rows && z.columns >= w.columns());
+  TALLY_CHECK(x.rows > 0 && x.columns > 0 && w.columns() > 0);
   constexpr size_t kGroup = PackedMatrix<T>::kGroup;
-  TALLY_CHECK(x.columns == w.rows() && z.rows == x.rows && z.columns == w.columns());
-  TALLY_CHECK(x.rows > 0 && x.columns > 0 && z.columns > 0);
   const GemmTable& table = ActiveGemm();
-  const TileKernel& kernel = KernelOf<T>(table);
   const Pieces blocks(w.lines(), block_lines);
-  const Pieces row_blocks(x.rows, kernel.rows_best);
-  LeftWords left;
-  TileTask task = {};
-  task.left = left.words;
-  task.left_row_bytes = kernel.left_row_bytes;
-  task.left_line_bytes = kGroup * sizeof(T);
-  task.left_odd_bytes = kernel.left_odd_bytes;
-  task.starts = left.starts;
-  task.weights_panel_bytes = w.panel_stride() * sizeof(T);
   for (size_t panel = 0; panel < w.panels(); panel += kChunkPanels) {
-    const size_t panels = std::min(kChunkPanels, w.panels() - panel);
-    const size_t last_columns =
-        std::min(kTileColumns, z.columns - (panel + panels - 1) * kTileColumns);
+    PanelBlock panels = {};
+    panels.panel_bytes = w.panel_stride() * sizeof(T);
+    panels.panels = std::min(kChunkPanels, w.panels() - panel);
+    panels.last_columns =
+        std::min(kTileColumns, w.columns() - (panel + panels.panels - 1) * kTileColumns);
+    const bool last_panels = panel + panels.panels == w.panels();
     for (size_t b = 0; b < blocks.count; ++b) {
-      const size_t begin = blocks.Begin(b) * kGroup;
-      const size_t end = std::min(blocks.Begin(b + 1) * kGroup, x.columns);
-      task.lines = blocks.Begin(b + 1) - blocks.Begin(b);
-      for (size_t i = 0; i < row_blocks.count; ++i) {
-        const size_t row = row_blocks.Begin(i);
-        task.rows = row_blocks.Begin(i + 1) - row;
-        kernel.prepare({reinterpret_cast<const std::byte*>(x.Row(row) + begin),
-                        x.stride * sizeof(T), task.rows, (end - begin) * sizeof(T)},
-                       left);
-        task.weights = reinterpret_cast<const std::byte*>(w.Line(panel, blocks.Begin(b)));
-        RunPanels(table, kernel, task, panels,
-                  Target<Sum>{z.Row(row) + panel * kTileColumns, z.columns, kTileColumns,
-                              last_columns, b > 0});
-      }
+      panels.first = reinterpret_cast<const std::byte*>(w.Line(panel, blocks.Begin(b)));
+      panels.lines = blocks.End(b) - blocks.Begin(b);
+      const size_t end = std::min(blocks.End(b) * kGroup, x.columns);
+      const bool last = last_panels && b + 1 == blocks.count;
+      RunRows(table, x.Columns(blocks.Begin(b) * kGroup, end), panels,
+              SumBlock<Sum>{z.data + panel * kTileColumns, z.columns, kTileColumns, b > 0},
+              last ? done : RowsDone(IgnoreRows));
     }
   }
 }
 
-// Lines of int16 whose sums cannot leave int32.
-size_t SafeLines(Magnitudes magnitudes) {
-  const uint64_t product = uint64_t{magnitudes.left_max} * magnitudes.right_max;
-  const uint64_t depth = product == 0 ? UINT32_MAX : INT32_MAX / product;
-  TALLY_CHECK(depth >= 2);
-  return static_cast<size_t>(std::min<uint64_t>(depth / 2, kTileLinesMax));
+// Panels whose columns are the rows of packed weights, made anew for a block of the weights'
+// columns.
+template <class T>
+class TransposedPanels {
+ public:
+  static constexpr size_t kGroup = PackedMatrix<T>::kGroup;
+  // Of the weights: what fills kTileLinesMax lines.
+  static constexpr size_t kBlockPanels = kTileLinesMax * kGroup / kTileColumns;
+
+  // From the columns of the panels [begin, end) of `weights`.
+  TransposedPanels(const PackedMatrix<T>& weights, size_t begin, size_t end)
+      : weights_(weights), begin_(begin), end_(end) {
+    const size_t columns = std::min(end * kTileColumns, weights.columns()) - begin * kTileColumns;
+    lines_ = (columns + kGroup - 1) / kGroup;
+    // One line more than there are to write, so that panels do not start at the same place of a
+    // page.
+    panel_bytes_ = ((end - begin) * kTileColumns / kGroup + 1) * kTileLineBytes;
+  }
+
+  size_t panels_max() const { return sizeof(bytes_) / panel_bytes_; }
+
+  // Panels [first, end) of the transposed matrix.
+  PanelBlock Make(const TileKernel& kernel, size_t first, size_t end) {
+    constexpr size_t kPanelLines = kTileColumns / kGroup;
+    for (size_t p = first; p < end; ++p) {
+      const size_t line = p * kPanelLines;
+      kernel.transpose({reinterpret_cast<const std::byte*>(weights_.Line(begin_, line)),
+                        weights_.panel_stride() * sizeof(T), end_ - begin_,
+                        std::min(kPanelLines, weights_.lines() - line)},
+                       bytes_ + (p - first) * panel_bytes_);
+    }
+    return {bytes_, panel_bytes_, end - first, lines_,
+            std::min(kTileColumns, weights_.rows() - (end - 1) * kTileColumns)};
+  }
+
+ private:
+  const PackedMatrix<T>& weights_;
+  size_t begin_;
+  size_t end_;
+  size_t lines_;
+  size_t panel_bytes_;
+  alignas(64) std::byte bytes_[8 * (kTileLinesMax + 1) * kTileLineBytes];
+};
+
+// One block of the columns of w: [begin, end) in panels.
+template <class T, class Sum>
+void MultiplyBlockTransposed(RowsView<T> d, const PackedMatrix<T>& w, size_t begin, size_t end,
+                             size_t run_lines, MatrixView<Sum> e, RowsDone done) {
+  const GemmTable& table = ActiveGemm();
+  TransposedPanels<T> transposed(w, begin, end);
+  const Pieces chunks((w.rows() + kTileColumns - 1) / kTileColumns, transposed.panels_max());
+  for (size_t c = 0; c < chunks.count; ++c) {
+    const size_t panel = chunks.Begin(c);
+    const PanelBlock block = transposed.Make(KernelOf<T>(table), panel, chunks.End(c));
+    const Pieces runs(block.lines, run_lines);
+    for (size_t r = 0; r < runs.count; ++r) {
+      PanelBlock run = block;
+      run.first += runs.Begin(r) * kTileLineBytes;
+      run.lines = runs.End(r) - runs.Begin(r);
+      const size_t first = begin * kTileColumns + runs.Begin(r) * PackedMatrix<T>::kGroup;
+      const size_t last = std::min(first + run.lines * PackedMatrix<T>::kGroup, d.columns);
+      const bool complete = c + 1 == chunks.count && last == d.columns;
+      RunRows(table, d.Columns(first, last), run,
+              SumBlock<Sum>{e.data + panel * kTileColumns, e.columns, kTileColumns, first > 0},
+              complete ? done : RowsDone(IgnoreRows));
+    }
+  }
+}
+
+template <class T, class Sum>
+void MultiplyTransposed(RowsView<T> d, const PackedMatrix<T>& w, size_t run_lines,
+                        MatrixView<Sum> e, RowsDone done) {
+  TALLY_CHECK(d.columns == w.columns() && e.rows == d.rows && e.columns >= w.rows());
+  TALLY_CHECK(d.rows > 0 && d.columns > 0 && w.rows() > 0);
+  const Pieces blocks(w.panels(), TransposedPanels<T>::kBlockPanels);
+  for (size_t b = 0; b < blocks.count; ++b) {
+    MultiplyBlockTransposed(d, w, blocks.Begin(b), blocks.End(b), run_lines, e, done);
+  }
 }
 
 }  // namespace
@@ -144,20 +120,38 @@ bool SumFitsInt32(size_t depth, Magnitudes magnitudes) {
   return product == 0 || depth <= INT32_MAX / product;
 }
 
-void PackedGemm(RowsView<int8_t> x, const PackedMatrix<int8_t>& w, MatrixView<int32_t> z) {
+void PackedGemm(RowsView<int8_t> x, const PackedMatrix<int8_t>& w, MatrixView<int32_t> z,
+                RowsDone done) {
   TALLY_CHECK(x.columns <= kInt8DepthMax);
-  Multiply(x, w, kTileLinesMax, z);
+  Multiply(x, w, kTileLinesMax, z, done);
 }
 
 void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, Magnitudes magnitudes,
-                MatrixView<int32_t> z) {
+                MatrixView<int32_t> z, RowsDone done) {
   TALLY_CHECK(SumFitsInt32(x.columns, magnitudes));
-  Multiply(x, w, kTileLinesMax, z);
+  Multiply(x, w, kTileLinesMax, z, done);
 }
 
 void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, Magnitudes magnitudes,
-                MatrixView<int64_t> z) {
-  Multiply(x, w, SafeLines(magnitudes), z);
+                MatrixView<int64_t> z, RowsDone done) {
+  Multiply(x, w, SafeLines(magnitudes), z, done);
+}
+
+void PackedGemmTransposed(RowsView<int8_t> d, const PackedMatrix<int8_t>& w, MatrixView<int32_t> e,
+                          RowsDone done) {
+  TALLY_CHECK(d.columns <= kInt8DepthMax);
+  MultiplyTransposed(d, w, kTileLinesMax, e, done);
+}
+
+void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w,
+                          Magnitudes magnitudes, MatrixView<int32_t> e, RowsDone done) {
+  TALLY_CHECK(SumFitsInt32(d.columns, magnitudes));
+  MultiplyTransposed(d, w, kTileLinesMax, e, done);
+}
+
+void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w,
+                          Magnitudes magnitudes, MatrixView<int64_t> e, RowsDone done) {
+  MultiplyTransposed(d, w, SafeLines(magnitudes), e, done);
 }
 
 }  // namespace tally::kernels

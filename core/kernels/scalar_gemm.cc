@@ -48,6 +48,9 @@ constexpr TileKernel Kernel() {
   TileKernel kernel = {};
   kernel.run = Run<T>;
   kernel.prepare = CopyRows;
+  kernel.prepare_panel = LeavePanel;
+  kernel.pack = Pack<T>;
+  kernel.transpose = Transpose<T>;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   kernel.rows_best = 8;
   kernel.half_panel_rows_min = kTileRowsMax + 1;

@@ -44,6 +44,16 @@ constexpr Shape3 kShapes[] = {{1, 100, 784},  {1, 50, 100},     {1, 512, 512},  
                               {256, 50, 100}, {256, 512, 512},  {1024, 128, 1152}, {1024, 64, 576},
                               {1024, 64, 27}, {256, 256, 2304}, {576, 6, 25},      {64, 16, 150}};
 
+// Errors of fully connected layers and convolutions.
+constexpr Shape3 kTransposedShapes[] = {{1, 100, 50},    {20, 100, 50},   {64, 100, 50},
+                                        {20, 512, 512},  {64, 512, 512},  {64, 800, 500},
+                                        {64, 3136, 512}, {1024, 576, 64}, {1024, 1152, 128}};
+
+// Gradients: inputs, units, samples.
+constexpr Shape3 kGradientShapes[] = {{784, 100, 20}, {784, 100, 64}, {100, 50, 20},
+                                      {512, 512, 64}, {800, 500, 64}, {1152, 128, 1024},
+                                      {27, 64, 16384}};
+
 double ThreadSeconds() {
   timespec now = {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -101,6 +111,13 @@ void Compare(benchmark::State& state, double products, const bench::PeakLoop& pe
   if (!ratios.empty()) state.counters["vs_oneDNN"] = Median(ratios);
 }
 
+// No peer.
+template <class Work>
+void Measure(benchmark::State& state, double products, const bench::PeakLoop& peak,
+             const Work& work) {
+  Compare(state, products, peak, work, static_cast<const Work*>(nullptr));
+}
+
 void MultiplyInt8(benchmark::State& state, Level level, Shape3 shape) {
   SetActiveLevel(level);
   const auto x = RandomMatrix<int8_t>(shape.rows, shape.depth, 127);
@@ -118,8 +135,7 @@ void MultiplyInt8(benchmark::State& state, Level level, Shape3 shape) {
     state.SkipWithError("oneDNN has another result");
   }
 #else
-  Compare(state, shape.products(), bench::Int8Peak(level), work,
-          static_cast<const decltype(work)*>(nullptr));
+  Measure(state, shape.products(), bench::Int8Peak(level), work);
 #endif
 }
 
@@ -136,8 +152,49 @@ void MultiplyInt16(benchmark::State& state, Level level, Shape3 shape) {
   const auto work = [&] {
     PackedGemm(RowsView<int16_t>(x.matrix()), w, {127, kWeightMax}, z.matrix());
   };
-  Compare(state, shape.products(), bench::Int16Peak(level), work,
-          static_cast<const decltype(work)*>(nullptr));
+  Measure(state, shape.products(), bench::Int16Peak(level), work);
+}
+
+// Errors: `depth` is what the sums run over, the columns of the weights.
+void MultiplyInt8Transposed(benchmark::State& state, Level level, Shape3 shape) {
+  SetActiveLevel(level);
+  const auto d = RandomMatrix<int8_t>(shape.rows, shape.depth, 127);
+  PackedMatrix<int8_t> w(shape.columns, shape.depth);
+  w.Pack(RandomMatrix<int8_t>(shape.columns, shape.depth, 127).matrix());
+  Tensor<int32_t> e(Shape({shape.rows, shape.columns}));
+  Measure(state, shape.products(), bench::Int8Peak(level),
+          [&] { PackedGemmTransposed(RowsView<int8_t>(d.matrix()), w, e.matrix()); });
+}
+
+void MultiplyInt16Transposed(benchmark::State& state, Level level, Shape3 shape) {
+  SetActiveLevel(level);
+  const auto d = RandomMatrix<int16_t>(shape.rows, shape.depth, 127);
+  PackedMatrix<int16_t> w(shape.columns, shape.depth);
+  w.Pack(RandomMatrix<int16_t>(shape.columns, shape.depth, 500).matrix());
+  Tensor<int32_t> e(Shape({shape.rows, shape.columns}));
+  Measure(state, shape.products(), bench::Int16Peak(level), [&] {
+    PackedGemmTransposed(RowsView<int16_t>(d.matrix()), w, {127, 500}, e.matrix());
+  });
+}
+
+// Weight gradients: `rows` inputs by `columns` units, summed over `depth` samples.
+void SumInt8Gradient(benchmark::State& state, Level level, Shape3 shape) {
+  SetActiveLevel(level);
+  const auto x = RandomMatrix<int8_t>(shape.depth, shape.rows, 127);
+  const auto d = RandomMatrix<int8_t>(shape.depth, shape.columns, 127);
+  kernels::PanelSums<int32_t> sums(shape.rows, shape.columns);
+  Measure(state, shape.products(), bench::Int8Peak(level),
+          [&] { GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), sums); });
+}
+
+void SumInt16Gradient(benchmark::State& state, Level level, Shape3 shape) {
+  SetActiveLevel(level);
+  const auto x = RandomMatrix<int16_t>(shape.depth, shape.rows, 255);
+  const auto d = RandomMatrix<int16_t>(shape.depth, shape.columns, 500);
+  kernels::PanelSums<int32_t> sums(shape.rows, shape.columns);
+  Measure(state, shape.products(), bench::Int16Peak(level), [&] {
+    GradientGemm(RowsView<int16_t>(x.matrix()), RowsView<int16_t>(d.matrix()), {255, 500}, sums);
+  });
 }
 
 using Benchmark = void (*)(benchmark::State&, Level, Shape3);
@@ -159,6 +216,14 @@ void RegisterAll() {
       Register("int8", MultiplyInt8, level, shape);
       Register("int16", MultiplyInt16<int32_t>, level, shape);
       Register("int16_to_int64", MultiplyInt16<int64_t>, level, shape);
+    }
+    for (const Shape3& shape : kTransposedShapes) {
+      Register("int8_transposed", MultiplyInt8Transposed, level, shape);
+      Register("int16_transposed", MultiplyInt16Transposed, level, shape);
+    }
+    for (const Shape3& shape : kGradientShapes) {
+      Register("int8_gradient", SumInt8Gradient, level, shape);
+      Register("int16_gradient", SumInt16Gradient, level, shape);
     }
   }
 }

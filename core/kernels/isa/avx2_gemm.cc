@@ -4,6 +4,7 @@
 
 #include "core/kernels/isa/gemm_tile.h"
 #include "core/kernels/isa/portable_gemm.h"
+#include "core/kernels/isa/vector_packing.h"
 
 namespace tally::kernels {
 namespace {
@@ -72,6 +73,9 @@ constexpr TileKernel Kernel() {
 constexpr TileKernel Int16Kernel() {
   TileKernel kernel = Kernel<Int16>();
   kernel.prepare = CopyRows;
+  kernel.prepare_panel = LeavePanel;
+  kernel.pack = PackInt16;
+  kernel.transpose = TransposeInt16;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   return kernel;
 }
@@ -79,8 +83,12 @@ constexpr TileKernel Int16Kernel() {
 constexpr TileKernel Int8Kernel() {
   TileKernel kernel = Kernel<Int8>();
   kernel.prepare = SplitRows;
+  kernel.prepare_panel = SplitPanel;
+  kernel.pack = PackInt8;
+  kernel.transpose = TransposeInt8;
   kernel.left_row_bytes = LeftWords::kRowBytes;
   kernel.left_odd_bytes = LeftWords::kHalfBytes;
+  kernel.panel_odd_bytes = LeftWords::kPanelHalfBytes;
   return kernel;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/kernels/isa/gemm_tile.h"
 #include "core/kernels/isa/portable_gemm.h"
+#include "core/kernels/isa/vector_packing.h"
 
 namespace tally::kernels {
 namespace {
@@ -152,11 +153,44 @@ void Prepare(const PlainRows& rows, LeftWords& left) {
   }
 }
 
-template <class Machine, class HalfMachine, bool kStarts>
+// The same for the 16 columns of a panel.
+void StartsOfPanel(size_t lines, LeftWords& left) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  __m512i sums = _mm512_setzero_si512();
+  for (size_t l = 0; l < lines; ++l) {
+    sums = _mm512_dpbusd_epi32(sums, ones, _mm512_load_si512(left.words + l * kTileLineBytes));
+  }
+  _mm512_storeu_si512(left.starts,
+                      _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 7)));
+}
+
+// TransposeInt8 with each line of the result put together by the loads.
+void TransposeWide(const TransposeTask& task, std::byte* lines) {
+  if (task.count < 4) {
+    TransposeInt8(task, lines);
+    return;
+  }
+  const __m512i order =
+      _mm512_broadcast_i32x4(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0));
+  for (size_t p = 0; p < task.panels; ++p) {
+    const std::byte* line = task.lines + p * task.panel_bytes;
+    for (size_t b = 0; b < 4; ++b) {
+      const __m128i* from = reinterpret_cast<const __m128i*>(line + 16 * b);
+      constexpr size_t kNext = kTileLineBytes / sizeof(__m128i);
+      __m512i lanes = _mm512_broadcast_i32x4(from[0]);
+      lanes = _mm512_mask_broadcast_i32x4(lanes, 0x00f0, from[kNext]);
+      lanes = _mm512_mask_broadcast_i32x4(lanes, 0x0f00, from[2 * kNext]);
+      lanes = _mm512_mask_broadcast_i32x4(lanes, 0xf000, from[3 * kNext]);
+      _mm512_store_si512(lines, _mm512_shuffle_epi8(lanes, order));
+      lines += kTileLineBytes;
+    }
+  }
+}
+
+template <class Machine, class HalfMachine>
 constexpr TileKernel Kernel() {
   TileKernel kernel = MakeTileKernel<Machine>();
   kernel.run = RunTileOrHalf<Machine, HalfMachine>;
-  kernel.prepare = Prepare<kStarts>;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   kernel.rows_best = 14;
   // The latency of four cycles wants eight sums at a time.
@@ -164,10 +198,27 @@ constexpr TileKernel Kernel() {
   return kernel;
 }
 
+constexpr TileKernel Int8Kernel() {
+  TileKernel kernel = Kernel<Int8Full, Int8Half>();
+  kernel.prepare = Prepare<true>;
+  kernel.prepare_panel = StartsOfPanel;
+  kernel.pack = PackInt8;
+  kernel.transpose = TransposeWide;
+  return kernel;
+}
+
+constexpr TileKernel Int16Kernel() {
+  TileKernel kernel = Kernel<Int16Full, Int16Half>();
+  kernel.prepare = Prepare<false>;
+  kernel.prepare_panel = LeavePanel;
+  kernel.pack = PackInt16;
+  kernel.transpose = TransposeInt16;
+  return kernel;
+}
+
 }  // namespace
 
 extern const GemmTable kAvx512Gemm;
-const GemmTable kAvx512Gemm = {Level::kAvx512, Kernel<Int8Full, Int8Half, true>(),
-                               Kernel<Int16Full, Int16Half, false>(), Widen};
+const GemmTable kAvx512Gemm = {Level::kAvx512, Int8Kernel(), Int16Kernel(), Widen};
 
 }  // namespace tally::kernels

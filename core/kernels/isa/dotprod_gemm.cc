@@ -5,6 +5,7 @@
 
 #include "core/kernels/isa/gemm_tile.h"
 #include "core/kernels/isa/portable_gemm.h"
+#include "core/kernels/isa/vector_packing.h"
 
 namespace tally::kernels {
 namespace {
@@ -44,6 +45,9 @@ constexpr TileKernel Int8Kernel() {
   TileKernel kernel = MakeTileKernel<Int8>();
   kernel.run = RunTile<Int8>;
   kernel.prepare = CopyRows;
+  kernel.prepare_panel = LeavePanel;
+  kernel.pack = PackInt8;
+  kernel.transpose = TransposeInt8;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   kernel.rows_best = Int8::kRowsMax;
   kernel.half_panel_rows_min = kTileRowsMax + 1;

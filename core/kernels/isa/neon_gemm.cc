@@ -5,6 +5,7 @@
 
 #include "core/kernels/isa/gemm_tile.h"
 #include "core/kernels/isa/portable_gemm.h"
+#include "core/kernels/isa/vector_packing.h"
 
 namespace tally::kernels {
 namespace {
@@ -95,21 +96,32 @@ constexpr TileKernel Kernel() {
   TileKernel kernel = MakeTileKernel<Machine>();
   kernel.run = RunTileInParts<Machine>;
   kernel.prepare = CopyRows;
+  kernel.prepare_panel = LeavePanel;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   kernel.rows_best = Machine::kRowsMax;
   kernel.half_panel_rows_min = kTileRowsMax + 1;
   return kernel;
 }
 
+constexpr TileKernel Int8Kernel() {
+  TileKernel kernel = Kernel<Int8Part>();
+  kernel.pack = PackInt8;
+  kernel.transpose = TransposeInt8;
+  return kernel;
+}
+
 constexpr TileKernel Int16Kernel() {
   TileKernel kernel = Kernel<Int16>();
+  kernel.pack = PackInt16;
+  kernel.transpose = TransposeInt16;
   kernel.left_odd_bytes = sizeof(int16_t);
+  kernel.panel_odd_bytes = sizeof(int16_t);
   return kernel;
 }
 
 }  // namespace
 
 extern const GemmTable kNeonGemm;
-const GemmTable kNeonGemm = {Level::kNeon, Kernel<Int8Part>(), Int16Kernel(), Widen};
+const GemmTable kNeonGemm = {Level::kNeon, Int8Kernel(), Int16Kernel(), Widen};
 
 }  // namespace tally::kernels

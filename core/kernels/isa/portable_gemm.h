@@ -48,6 +48,50 @@ struct [[gnu::packed, gnu::may_alias]] LoosePair {
   }
 }
 
+// The same for the lines of a panel, the even elements in place.
+[[maybe_unused]] void SplitPanel(size_t lines, LeftWords& left) {
+  int16_t* even = reinterpret_cast<int16_t*>(left.words);
+  int16_t* odd = even + LeftWords::kPanelHalfBytes / 2;
+  for (size_t i = 0; i < lines * kTileLineBytes / 2; ++i) {
+    const int16_t pair = even[i];
+    even[i] = static_cast<int8_t>(pair & 0xff);
+    odd[i] = static_cast<int16_t>(pair >> 8);
+  }
+}
+
+[[maybe_unused]] void LeavePanel(size_t, LeftWords&) {}
+
+// Element (row, column) goes to line row / group, lane column, place row % group.
+template <class T>
+[[maybe_unused]] void Pack(const PlainRows& rows, std::byte* lines) {
+  constexpr size_t kGroup = 4 / sizeof(T);
+  const size_t columns = rows.bytes / sizeof(T);
+  T* packed = reinterpret_cast<T*>(lines);
+  for (size_t row = 0; row < (rows.rows + kGroup - 1) / kGroup * kGroup; ++row) {
+    const T* plain = reinterpret_cast<const T*>(rows.first + row * rows.stride_bytes);
+    T* line = packed + row / kGroup * kGroup * kTileColumns + row % kGroup;
+    for (size_t j = 0; j < kTileColumns; ++j) {
+      line[j * kGroup] = row < rows.rows && j < columns ? plain[j] : T{0};
+    }
+  }
+}
+
+// Row k and column j of the weights, in line k / group and lane j, goes to line j / group and lane
+// k.
+template <class T>
+[[maybe_unused]] void Transpose(const TransposeTask& task, std::byte* lines) {
+  constexpr size_t kGroup = 4 / sizeof(T);
+  T* out = reinterpret_cast<T*>(lines);
+  for (size_t j = 0; j < task.panels * kTileColumns; ++j) {
+    const T* panel = reinterpret_cast<const T*>(task.lines + j / kTileColumns * task.panel_bytes);
+    for (size_t k = 0; k < kTileColumns; ++k) {
+      const size_t from = (k / kGroup * kTileColumns + j % kTileColumns) * kGroup + k % kGroup;
+      out[(j / kGroup * kTileColumns + k) * kGroup + j % kGroup] =
+          k / kGroup < task.count ? panel[from] : T{0};
+    }
+  }
+}
+
 [[maybe_unused]] void Widen(const int32_t* sums, size_t rows, size_t panels,
                             const WideTarget& target) {
   for (size_t r = 0; r < rows; ++r) {

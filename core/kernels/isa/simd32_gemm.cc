@@ -68,6 +68,9 @@ constexpr TileKernel Kernel() {
 constexpr TileKernel Int16Kernel() {
   TileKernel kernel = Kernel<Int16>();
   kernel.prepare = CopyRows;
+  kernel.prepare_panel = LeavePanel;
+  kernel.pack = Pack<int16_t>;
+  kernel.transpose = Transpose<int16_t>;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   return kernel;
 }
@@ -75,8 +78,12 @@ constexpr TileKernel Int16Kernel() {
 constexpr TileKernel Int8Kernel() {
   TileKernel kernel = Kernel<Int8>();
   kernel.prepare = SplitRows;
+  kernel.prepare_panel = SplitPanel;
+  kernel.pack = Pack<int8_t>;
+  kernel.transpose = Transpose<int8_t>;
   kernel.left_row_bytes = LeftWords::kRowBytes;
   kernel.left_odd_bytes = LeftWords::kHalfBytes;
+  kernel.panel_odd_bytes = LeftWords::kPanelHalfBytes;
   return kernel;
 }
 

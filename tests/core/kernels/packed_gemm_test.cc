@@ -21,6 +21,7 @@ namespace {
 
 using reference::Matrix;
 using reference::Multiply;
+using reference::Transpose;
 using reference::Widen;
 using test::Filling;
 using test::MakeMatrix;
@@ -194,6 +195,176 @@ TEST_P(PackedGemmTest, HoldsTheLargestSumsOfInt16) {
     PackedGemm(RowsView<int16_t>(x.matrix()), Packed(w), {32768, 32767}, z.view());
     z.ExpectEquals(Multiply(Widen(x.matrix()), Widen(w.matrix())));
   }
+}
+
+TEST_P(PackedGemmTest, TellsOfEveryRowOnceWhenItIsComplete) {
+  // More than one block of the depth and more than one chunk of panels.
+  const auto x = MakeMatrix<int8_t>(random_, 31, 2500, -128, 127, Filling::kUniform);
+  const auto w = MakeMatrix<int8_t>(random_, 2500, 300, -128, 127, Filling::kUniform);
+  const auto transposed = MakeMatrix<int8_t>(random_, 300, 2500, -128, 127, Filling::kUniform);
+  const Matrix expected = Multiply(Widen(x.matrix()), Widen(w.matrix()));
+  const Matrix expected_too = Multiply(Widen(x.matrix()), Transpose(Widen(transposed.matrix())));
+  Tensor<int32_t> z(Shape({31, 300}));
+  const Matrix* current = &expected;
+  std::vector<int> told(31, 0);
+  const auto check = [&](size_t first_row, size_t rows) {
+    for (size_t r = first_row; r < first_row + rows; ++r) {
+      ++told[r];
+      for (size_t j = 0; j < 300; ++j) ASSERT_EQ(z.matrix().Row(r)[j], current->at(r, j));
+    }
+  };
+  PackedGemm(RowsView<int8_t>(x.matrix()), Packed(w), z.matrix(), check);
+  EXPECT_EQ(told, std::vector<int>(31, 1));
+  current = &expected_too;
+  PackedGemmTransposed(RowsView<int8_t>(x.matrix()), Packed(transposed), z.matrix(), check);
+  EXPECT_EQ(told, std::vector<int>(31, 2));
+}
+
+TEST_P(PackedGemmTest, LeavesFurtherColumnsOfTheResultAlone) {
+  const auto x = MakeMatrix<int8_t>(random_, 9, 30, -128, 127, Filling::kUniform);
+  const auto w = MakeMatrix<int8_t>(random_, 30, 21, -128, 127, Filling::kUniform);
+  const auto w_rows = MakeMatrix<int8_t>(random_, 21, 30, -128, 127, Filling::kUniform);
+  for (const bool transposed : {false, true}) {
+    Guarded<int32_t> z(9, 32);
+    Matrix expected(9, 32);
+    const Matrix product = transposed
+                               ? Multiply(Widen(x.matrix()), Transpose(Widen(w_rows.matrix())))
+                               : Multiply(Widen(x.matrix()), Widen(w.matrix()));
+    for (size_t r = 0; r < 9; ++r) {
+      for (size_t j = 0; j < 32; ++j) {
+        expected.at(r, j) = j < 21 ? product.at(r, j) : z.view().Row(r)[j];
+      }
+    }
+    if (transposed) {
+      PackedGemmTransposed(RowsView<int8_t>(x.matrix()), Packed(w_rows), z.view());
+    } else {
+      PackedGemm(RowsView<int8_t>(x.matrix()), Packed(w), z.view());
+    }
+    z.ExpectEquals(expected);
+  }
+}
+
+TEST_P(PackedGemmTest, MultipliesByTransposedWeights) {
+  for (const Dimensions& shape : Shapes(random_, 60)) {
+    SCOPED_TRACE(testing::Message() << shape.rows << "x" << shape.columns << "x" << shape.depth);
+    const auto d =
+        MakeMatrix<int8_t>(random_, shape.rows, shape.depth, -128, 127, AnyFilling(random_));
+    const auto w =
+        MakeMatrix<int8_t>(random_, shape.columns, shape.depth, -128, 127, AnyFilling(random_));
+    Guarded<int32_t> e(shape.rows, shape.columns);
+    PackedGemmTransposed(RowsView<int8_t>(d.matrix()), Packed(w), e.view());
+    e.ExpectEquals(Multiply(Widen(d.matrix()), Transpose(Widen(w.matrix()))));
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(PackedGemmTest, MultipliesInt16ByTransposedWeights) {
+  for (const Dimensions& shape : Shapes(random_, 60)) {
+    const Range& range = kRanges[random_() % std::size(kRanges)];
+    SCOPED_TRACE(testing::Message() << shape.rows << "x" << shape.columns << "x" << shape.depth
+                                    << " d in [" << range.x_low << ", " << range.x_high << "]");
+    const auto d = MakeMatrix<int16_t>(random_, shape.rows, shape.depth, range.x_low, range.x_high,
+                                       AnyFilling(random_));
+    const auto w = MakeMatrix<int16_t>(random_, shape.columns, shape.depth, range.w_low,
+                                       range.w_high, AnyFilling(random_));
+    const Matrix expected = Multiply(Widen(d.matrix()), Transpose(Widen(w.matrix())));
+    Guarded<int64_t> wide(shape.rows, shape.columns);
+    PackedGemmTransposed(RowsView<int16_t>(d.matrix()), Packed(w), MagnitudesOf(range),
+                         wide.view());
+    wide.ExpectEquals(expected);
+    if (SumFitsInt32(shape.depth, MagnitudesOf(range))) {
+      Guarded<int32_t> narrow(shape.rows, shape.columns);
+      PackedGemmTransposed(RowsView<int16_t>(d.matrix()), Packed(w), MagnitudesOf(range),
+                           narrow.view());
+      narrow.ExpectEquals(expected);
+    }
+    if (HasFailure()) return;
+  }
+}
+
+// Every sum of a gradient, with the columns that the weights do not have.
+template <class Sum>
+void ExpectGradient(const PanelSums<Sum>& sums, const Matrix& expected) {
+  for (size_t panel = 0; panel < sums.panels(); ++panel) {
+    for (size_t k = 0; k < expected.rows; ++k) {
+      for (size_t lane = 0; lane < 16; ++lane) {
+        const size_t j = panel * 16 + lane;
+        ASSERT_EQ(sums.Row(panel, k)[lane], j < expected.columns ? expected.at(k, j) : 0)
+            << "row " << k << " column " << j;
+      }
+    }
+  }
+}
+
+template <class Sum>
+PanelSums<Sum> OldSums(const Dimensions& shape) {
+  PanelSums<Sum> sums(shape.depth, shape.columns);
+  for (size_t k = 0; k < shape.depth; ++k) {
+    for (size_t j = 0; j < shape.columns; ++j) sums.Row(j / 16, k)[j % 16] = 77;
+  }
+  return sums;
+}
+
+TEST_P(PackedGemmTest, SumsGradientsOfInt8) {
+  for (Dimensions shape : Shapes(random_, 60)) {
+    // The depth of these products is the rows.
+    if (random_() % 2 == 0) std::swap(shape.rows, shape.depth);
+    SCOPED_TRACE(testing::Message() << shape.rows << "x" << shape.columns << "x" << shape.depth);
+    const auto x =
+        MakeMatrix<int8_t>(random_, shape.rows, shape.depth, -128, 127, AnyFilling(random_));
+    const auto d =
+        MakeMatrix<int8_t>(random_, shape.rows, shape.columns, -128, 127, AnyFilling(random_));
+    const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
+    auto sums = OldSums<int32_t>(shape);
+    GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), sums);
+    ExpectGradient(sums, expected);
+    auto wide = OldSums<int64_t>(shape);
+    GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), wide);
+    ExpectGradient(wide, expected);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(PackedGemmTest, SumsGradientsOfInt16) {
+  for (Dimensions shape : Shapes(random_, 60)) {
+    if (random_() % 2 == 0) std::swap(shape.rows, shape.depth);
+    const Range& range = kRanges[random_() % std::size(kRanges)];
+    SCOPED_TRACE(testing::Message() << shape.rows << "x" << shape.columns << "x" << shape.depth
+                                    << " x in [" << range.x_low << ", " << range.x_high << "]");
+    const auto x = MakeMatrix<int16_t>(random_, shape.rows, shape.depth, range.x_low, range.x_high,
+                                       AnyFilling(random_));
+    const auto d = MakeMatrix<int16_t>(random_, shape.rows, shape.columns, range.w_low,
+                                       range.w_high, AnyFilling(random_));
+    const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
+    auto wide = OldSums<int64_t>(shape);
+    GradientGemm(RowsView<int16_t>(x.matrix()), RowsView<int16_t>(d.matrix()), MagnitudesOf(range),
+                 wide);
+    ExpectGradient(wide, expected);
+    if (SumFitsInt32(shape.rows, MagnitudesOf(range))) {
+      auto sums = OldSums<int32_t>(shape);
+      GradientGemm(RowsView<int16_t>(x.matrix()), RowsView<int16_t>(d.matrix()),
+                   MagnitudesOf(range), sums);
+      ExpectGradient(sums, expected);
+    }
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(PackedGemmTest, HoldsTheLargestGradients) {
+  // As many pixels as a mini-batch of convolutions has; the wide sums would not fit int32.
+  const auto x = MakeMatrix<int8_t>(random_, kInt8DepthMax, 3, -128, -128, Filling::kLowest);
+  const auto d = MakeMatrix<int8_t>(random_, kInt8DepthMax, 2, -128, -128, Filling::kLowest);
+  const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
+  auto sums = OldSums<int32_t>({0, 3, 2});
+  GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), sums);
+  ExpectGradient(sums, expected);
+
+  const size_t more = 262144;
+  const auto long_x = MakeMatrix<int8_t>(random_, more, 3, -128, -128, Filling::kLowest);
+  const auto long_d = MakeMatrix<int8_t>(random_, more, 2, 127, 127, Filling::kLowest);
+  auto wide = OldSums<int64_t>({0, 3, 2});
+  GradientGemm(RowsView<int8_t>(long_x.matrix()), RowsView<int8_t>(long_d.matrix()), wide);
+  for (size_t k = 0; k < 3; ++k) ASSERT_EQ(wide.At(k, 1), int64_t{-128} * 127 * 262144);
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, PackedGemmTest,
