@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that a job needs. The one place where packages are named.
 #
-#   deploy/install-deps.sh GROUP...      groups: build test cross peers
+#   deploy/install-deps.sh GROUP...      groups: build test cross boards peers
 #
 # Needs root (or sudo) only when something is missing.
 set -euo pipefail
@@ -17,6 +17,8 @@ declare -A groups=(
     binutils git"
   # The soft-float cross-build.
   [cross]="g++-arm-linux-gnueabi binutils-arm-linux-gnueabi mmdebstrap arch-test"
+  # Cross-builds for the other boards, and the emulator that runs their tests.
+  [boards]="g++-arm-linux-gnueabihf g++-aarch64-linux-gnu qemu-user-static"
   # What Tally is measured against; large, and only tests/bench/peers.sh wants it.
   [peers]="libopenblas-dev libtorch-dev libdnnl-dev"
 )

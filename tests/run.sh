@@ -3,7 +3,8 @@
 #
 #   tests/run.sh            the whole suite, the checks of the house, the soft-float proof, and the engine, storage and
 #                           hosting tests under ASan + UBSan
-#   tests/run.sh --all      besides: the whole suite under ASan + UBSan and under TSan, and the long variants
+#   tests/run.sh --all      besides: the whole suite under ASan + UBSan and under TSan, the long variants, and the
+#                           kernels of ARM boards under emulation
 #
 # TALLY_DATA_DIR names the folder with mnist/, fashion-mnist/ ... (default: ../shared/data beside the project);
 # tests of data that is absent are skipped and say so. JOBS sets the number of parallel jobs.
@@ -15,7 +16,7 @@ all=no
 case "${1:-}" in
   "") ;;
   --all) all=yes ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 jobs=${JOBS:-$(nproc)}
@@ -84,6 +85,10 @@ else
   stage "tests (tsan)" suite tsan
   export TALLY_LONG=1
   stage "long variants (dev)" suite dev
+  # And deploy/cross/test-levels.sh armhf, whose sysroot some mirrors cannot serve.
+  for arch in armel arm64; do
+    stage "kernel levels ($arch, emulated)" deploy/cross/test-levels.sh "$arch"
+  done
 fi
 
 echo "took $((SECONDS - started)) s"

@@ -1,5 +1,6 @@
 # Debian armel: ARMv5TE without an FPU (Pi Zero and 1, older gateways).
 set(TALLY_TRIPLET arm-linux-gnueabi)
+set(TALLY_EMULATOR qemu-arm-static)
 set(CMAKE_SYSTEM_PROCESSOR armv5tel)
 # GCC 12 notes an old ABI change, and sees uninitialised members in moves of std::variant that are not.
 set(quiet "-Wno-psabi -Wno-maybe-uninitialized")

@@ -8,6 +8,8 @@ if(NOT DEFINED SYSROOT)
 endif()
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SYSROOT)
 set(CMAKE_SYSROOT ${SYSROOT})
+# Runs what the build has to run, tests for their names; $QEMU_CPU chooses the CPU.
+set(CMAKE_CROSSCOMPILING_EMULATOR ${TALLY_EMULATOR};-L;${SYSROOT})
 set(CMAKE_FIND_ROOT_PATH ${SYSROOT})
 # Programs (protoc, its plugins) run on the build machine; everything else is the target's.
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

@@ -3,17 +3,21 @@
 #
 #   deploy/cross/mksysroot.sh armel|armhf|arm64 DIRECTORY
 #
+# Takes the package sources of this machine, or the file that $TALLY_APT_SOURCES names, for a mirror that does not
+# have all suites for the port.
+#
 # No maintainer script runs, no emulator is needed, and the host's package state is not touched. Debian's
 # gRPC packages are not co-installable for several architectures, which rules multiarch out.
 set -euo pipefail
 arch=$1 destination=$2
 packages=libc6-dev,libstdc++-12-dev,libabsl-dev,libssl-dev,libyaml-cpp-dev
+packages+=,libgtest-dev,libgmock-dev,zlib1g-dev  # the tests
 
 sources=()
-for file in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list; do
+for file in ${TALLY_APT_SOURCES:-/etc/apt/sources.list.d/*.sources /etc/apt/sources.list}; do
   [ -s "$file" ] && sources+=("$file")
 done
-[ ${#sources[@]} -gt 0 ] || { echo "$0: no package sources in /etc/apt" >&2; exit 66; }
+[ ${#sources[@]} -gt 0 ] || { echo "$0: no package sources in ${TALLY_APT_SOURCES:-/etc/apt}" >&2; exit 66; }
 
 rm -rf "$destination.part"
 mmdebstrap --quiet --mode=auto --variant=extract --architectures="$arch" \

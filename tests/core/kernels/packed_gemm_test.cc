@@ -38,6 +38,10 @@ struct Dimensions {
   size_t rows, depth, columns;
 };
 
+size_t OneTo(std::mt19937_64& random, size_t most) {
+  return 1 + static_cast<size_t>(random() % most);
+}
+
 template <size_t kCount>
 size_t Any(std::mt19937_64& random, const size_t (&values)[kCount]) {
   return values[random() % kCount];
@@ -53,7 +57,7 @@ std::vector<Dimensions> Shapes(std::mt19937_64& random, size_t extra) {
   for (const size_t columns : kColumns)
     shapes.push_back({Any(random, kRows), Any(random, kDepths), columns});
   for (size_t i = 0; i < extra; ++i) {
-    shapes.push_back({1 + random() % 40, 1 + random() % 300, 1 + random() % 120});
+    shapes.push_back({OneTo(random, 40), OneTo(random, 300), OneTo(random, 120)});
   }
   return shapes;
 }
