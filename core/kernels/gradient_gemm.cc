@@ -17,18 +17,19 @@ struct Scratch {
   LeftWords left;
 };
 
-// The rows of sums that belong to 16 inputs, of which Scratch holds the panel.
-template <class Sum>
-void RunInputs(const GemmTable& table, const TileKernel& kernel, const Scratch& scratch,
-               size_t inputs, const PanelBlock& panels, const SumBlock<Sum>& sums) {
+// The rows of sums that belong to up to 16 inputs, whose panel is in `words`.
+template <class T, class Sum>
+void RunInputs(const GemmTable& table, const LeftWords& words, size_t inputs,
+               const PanelBlock& panels, const SumBlock<Sum>& sums) {
+  const TileKernel& kernel = KernelOf<T>(table);
   const Pieces groups(inputs, kernel.rows_best);
   for (size_t g = 0; g < groups.count; ++g) {
     const size_t row = groups.Begin(g);
     SumBlock<Sum> rows = sums;
     rows.first += row * sums.row_stride;
     RunTiles(table, kernel,
-             {scratch.left.words + 4 * row, 4, kTileLineBytes, kernel.panel_odd_bytes,
-              scratch.left.starts + row, groups.End(g) - row},
+             {words.words + 4 * row, 4, kTileLineBytes, kernel.panel_odd_bytes, words.starts + row,
+              groups.End(g) - row},
              panels, rows);
   }
 }
@@ -61,8 +62,8 @@ void SumProducts(RowsView<T> x, RowsView<T> d, size_t run_lines, PanelSums<Sum>&
       for (size_t input = 0; input < x.columns; input += kTileColumns) {
         kernel.pack(Block(x, begin, end, input), scratch.left.words);
         kernel.prepare_panel(panels.lines, scratch.left);
-        RunInputs(
-            table, kernel, scratch, std::min(kTileColumns, x.columns - input), panels,
+        RunInputs<T>(
+            table, scratch.left, std::min(kTileColumns, x.columns - input), panels,
             SumBlock<Sum>{sums.Row(panel, input), kTileColumns, sums.panel_stride(), begin > 0});
       }
     }

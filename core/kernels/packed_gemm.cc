@@ -52,7 +52,10 @@ class TransposedPanels {
     panel_bytes_ = ((end - begin) * kTileColumns / kGroup + 1) * kTileLineBytes;
   }
 
+  // Of the transposed matrix: how many there are, and how many Make can make at a time.
+  size_t panels() const { return (weights_.rows() + kTileColumns - 1) / kTileColumns; }
   size_t panels_max() const { return sizeof(bytes_) / panel_bytes_; }
+  size_t first_column() const { return begin_ * kTileColumns; }
 
   // Panels [first, end) of the transposed matrix.
   PanelBlock Make(const TileKernel& kernel, size_t first, size_t end) {
@@ -77,13 +80,13 @@ class TransposedPanels {
   alignas(64) std::byte bytes_[8 * (kTileLinesMax + 1) * kTileLineBytes];
 };
 
-// One block of the columns of w: [begin, end) in panels.
+// The block of the columns of w that `transposed` makes panels of; the first one starts the sums.
 template <class T, class Sum>
-void MultiplyBlockTransposed(RowsView<T> d, const PackedMatrix<T>& w, size_t begin, size_t end,
-                             size_t run_lines, MatrixView<Sum> e, RowsDone done) {
+void MultiplyBlockTransposed(RowsView<T> d, TransposedPanels<T>& transposed, size_t run_lines,
+                             MatrixView<Sum> e, RowsDone done) {
+  constexpr size_t kGroup = PackedMatrix<T>::kGroup;
   const GemmTable& table = ActiveGemm();
-  TransposedPanels<T> transposed(w, begin, end);
-  const Pieces chunks((w.rows() + kTileColumns - 1) / kTileColumns, transposed.panels_max());
+  const Pieces chunks(transposed.panels(), transposed.panels_max());
   for (size_t c = 0; c < chunks.count; ++c) {
     const size_t panel = chunks.Begin(c);
     const PanelBlock block = transposed.Make(KernelOf<T>(table), panel, chunks.End(c));
@@ -92,8 +95,8 @@ void MultiplyBlockTransposed(RowsView<T> d, const PackedMatrix<T>& w, size_t beg
       PanelBlock run = block;
       run.first += runs.Begin(r) * kTileLineBytes;
       run.lines = runs.End(r) - runs.Begin(r);
-      const size_t first = begin * kTileColumns + runs.Begin(r) * PackedMatrix<T>::kGroup;
-      const size_t last = std::min(first + run.lines * PackedMatrix<T>::kGroup, d.columns);
+      const size_t first = transposed.first_column() + runs.Begin(r) * kGroup;
+      const size_t last = std::min(first + run.lines * kGroup, d.columns);
       const bool complete = c + 1 == chunks.count && last == d.columns;
       RunRows(table, d.Columns(first, last), run,
               SumBlock<Sum>{e.data + panel * kTileColumns, e.columns, kTileColumns, first > 0},
@@ -109,7 +112,8 @@ void MultiplyTransposed(RowsView<T> d, const PackedMatrix<T>& w, size_t run_line
   TALLY_CHECK(d.rows > 0 && d.columns > 0 && w.rows() > 0);
   const Pieces blocks(w.panels(), TransposedPanels<T>::kBlockPanels);
   for (size_t b = 0; b < blocks.count; ++b) {
-    MultiplyBlockTransposed(d, w, blocks.Begin(b), blocks.End(b), run_lines, e, done);
+    TransposedPanels<T> transposed(w, blocks.Begin(b), blocks.End(b));
+    MultiplyBlockTransposed(d, transposed, run_lines, e, done);
   }
 }
 
