@@ -16,9 +16,10 @@ struct Common : StoresParts<Self, 4 * kCount> {
   using Weights = __m128i;
   using Left = __m128i;
   static constexpr size_t kVectors = kCount;
-  static constexpr size_t kRowsMax = 3;
-  // Twelve sums at most; weights, words and products have the other four registers.
-  static constexpr size_t PanelsMax(size_t rows) { return rows == 1 ? 3 : 1; }
+  static constexpr size_t kRowsMax = 2;
+  // Eight sums; with twelve, and a copy of the weights for each product, some would be on the
+  // stack.
+  static constexpr size_t PanelsMax(size_t rows) { return rows == 1 ? 2 : 1; }
 
   TALLY_INLINE static Vector Start(const int32_t*, size_t) { return _mm_setzero_si128(); }
   TALLY_INLINE static Left LoadLeft(const std::byte* word) {
@@ -64,7 +65,7 @@ template <template <size_t> class Machine>
 constexpr TileKernel Kernel() {
   TileKernel kernel = MakeTileKernel<Machine<4>>();
   kernel.run = RunTileOrHalf<Machine<4>, Machine<2>>;
-  kernel.rows_best = 3;
+  kernel.rows_best = 2;
   kernel.half_panel_rows_min = 2;
   return kernel;
 }
