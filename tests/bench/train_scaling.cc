@@ -6,7 +6,8 @@
 //
 //   train_scaling IMAGES LABELS [MILLISECONDS]      MILLISECONDS of measuring a point, default 300
 //
-//   prints CSV: axis,value,multiplications_per_step,ns_per_step
+//   prints CSV: axis,value,multiplications_per_step,ns_per_step; the axis "peak" is the processor's
+//   fastest loop at the active level: value is the bits of its operands
 
 #include <algorithm>
 #include <cstdio>
@@ -14,7 +15,9 @@
 #include <vector>
 
 #include "core/algorithms/algorithms.h"
+#include "core/kernels/level.h"
 #include "tests/bench/bench_support.h"
+#include "tests/bench/peak_loops.h"
 
 namespace {
 
@@ -85,6 +88,20 @@ int64_t NsPerStep(tally::Learner& learner, const tally::bench::Samples& samples,
   return tally::bench::Median(slices);
 }
 
+// What the multiplications of a step would take if nothing but they were done.
+void PrintPeak(int bits, const tally::bench::PeakLoop& peak) {
+  if (peak.run == nullptr) return;
+  constexpr size_t kTurns = 1'000'000;
+  std::vector<int64_t> slices;
+  for (int64_t i = 0; i < kSlices; ++i) {
+    const int64_t begin = tally::bench::ThreadCpuNs();
+    peak.run(kTurns);
+    slices.push_back(tally::bench::ThreadCpuNs() - begin);
+  }
+  std::printf("peak,%d,%.0f,%lld\n", bits, peak.products_per_turn * kTurns,
+              static_cast<long long>(tally::bench::Median(slices)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -96,6 +113,9 @@ int main(int argc, char** argv) {
       argc == 4 ? static_cast<int64_t>(tally::bench::ParseCount(argv[3], kUsage)) : 300;
   const tally::bench::Samples samples = tally::bench::ReadSamples(argv[1], argv[2]);
   std::puts("axis,value,multiplications_per_step,ns_per_step");
+  const tally::kernels::Level level = tally::kernels::ActiveLevel();
+  PrintPeak(8, tally::bench::Int8Peak(level));
+  PrintPeak(16, tally::bench::Int16Peak(level));
   for (const Point& point : Points()) {
     const tally::ModelSpec spec = SpecOf(point);
     const auto learner = tally::MakeLearner(spec);
