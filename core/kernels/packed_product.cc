@@ -41,41 +41,48 @@ void WideProduct(MatrixView<const T> x, const PackedMatrix<int16_t>& w, MatrixVi
   for (size_t r = 0; r < x.rows; ++r) {
     for (size_t k = 0; k < x.columns; ++k) {
       const int64_t scale = x.Row(r)[k];
-      for (size_t j = 0; scale != 0 && j < z.columns; ++j) {
-        z.Row(r)[j] += scale * w.At(k, j);
+      for (size_t p = 0; scale != 0 && p < w.panels(); ++p) {
+        const int16_t* line = w.Line(p, k / 2) + k % 2;
+        int64_t* sums = z.Row(r) + p * kPanel;
+        const size_t count = std::min(kPanel, z.columns - p * kPanel);
+        for (size_t j = 0; j < count; ++j) sums[j] += scale * line[2 * j];
       }
     }
   }
 }
 
-template <class T>
-void WideTransposedProduct(MatrixView<const T> x, const PackedMatrix<int16_t>& w,
-                           MatrixView<int64_t> z) {
-  TALLY_CHECK(x.columns == w.columns() && z.rows == x.rows && z.columns == w.rows());
-  for (size_t r = 0; r < x.rows; ++r) {
-    for (size_t k = 0; k < w.rows(); ++k) {
-      int64_t sum = 0;
-      for (size_t j = 0; j < x.columns; ++j) {
-        sum += int64_t{x.Row(r)[j]} * w.At(k, j);
-      }
-      z.Row(r)[k] = sum;
-    }
-  }
-}
-
-// Both rows of a line times a row of up to 16 elements.
+// Both rows of a line times a row of x, in sums of type S.
+template <class S>
 struct PairSums {
-  int32_t even = 0;
-  int32_t odd = 0;
+  S even = 0;
+  S odd = 0;
 };
 
-PairSums DotLine(const int16_t* x, size_t count, const int16_t* line) {
-  PairSums sums;
-  for (size_t j = 0; j < count; ++j) {
-    sums.even += x[j] * line[2 * j];
-    sums.odd += x[j] * line[2 * j + 1];
+template <class S, class T>
+PairSums<S> DotLine(const T* x, const PackedMatrix<int16_t>& w, size_t line) {
+  PairSums<S> sums;
+  for (size_t p = 0; p < w.panels(); ++p) {
+    const int16_t* weights = w.Line(p, line);
+    const T* part = x + p * kPanel;
+    const size_t count = std::min(kPanel, w.columns() - p * kPanel);
+    for (size_t j = 0; j < count; ++j) {
+      sums.even += S{part[j]} * weights[2 * j];
+      sums.odd += S{part[j]} * weights[2 * j + 1];
+    }
   }
   return sums;
+}
+
+template <class S, class T>
+void TransposedProduct(MatrixView<const T> x, const PackedMatrix<int16_t>& w, MatrixView<S> z) {
+  TALLY_CHECK(x.columns == w.columns() && z.rows == x.rows && z.columns == w.rows());
+  for (size_t line = 0; line < w.lines(); ++line) {
+    for (size_t r = 0; r < x.rows; ++r) {
+      const PairSums<S> sums = DotLine<S>(x.Row(r), w, line);
+      z.Row(r)[2 * line] = sums.even;
+      if (2 * line + 1 < w.rows()) z.Row(r)[2 * line + 1] = sums.odd;
+    }
+  }
 }
 
 }  // namespace
@@ -109,22 +116,33 @@ void Multiply(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w, Matri
   }
 }
 
-void MultiplyTransposed(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
-                        MatrixView<int32_t> z) {
-  TALLY_CHECK(x.columns == w.columns() && z.rows == x.rows && z.columns == w.rows());
-  for (size_t line = 0; line < w.lines(); ++line) {
+void MultiplyInRuns(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
+                    uint32_t w_magnitude, MatrixView<int32_t> scratch, MatrixView<int64_t> z) {
+  TALLY_CHECK(x.columns == w.rows() && scratch.rows == x.rows && z.rows == x.rows);
+  TALLY_CHECK(scratch.columns == w.panels() * kPanel && z.columns == w.columns());
+  const RowTable& table = Rows();
+  const uint64_t x_magnitude = Elements().max_magnitude16(x.data, x.size());
+  // 32768 * 32767 twice is below 2^31: a line always fits.
+  const uint64_t line_max = std::max<uint64_t>(2 * x_magnitude * w_magnitude, 1);
+  const size_t run = static_cast<size_t>(std::min<uint64_t>(INT32_MAX / line_max, kTermsMax));
+  const PanelLines<const int16_t> lines = {w.Line(0, 0), w.panel_stride(), w.panels()};
+  PairTerm terms[kTermsMax + 1];
+  std::fill_n(z.data, z.size(), 0);
+  for (size_t first = 0; first < w.lines(); first += run) {
+    const size_t last = std::min(w.lines(), first + run);
     for (size_t r = 0; r < x.rows; ++r) {
-      PairSums sums;
-      for (size_t p = 0; p < w.panels(); ++p) {
-        const PairSums part = DotLine(x.Row(r) + p * kPanel,
-                                      std::min(kPanel, x.columns - p * kPanel), w.Line(p, line));
-        sums.even += part.even;
-        sums.odd += part.odd;
-      }
-      z.Row(r)[2 * line] = sums.even;
-      if (2 * line + 1 < w.rows()) z.Row(r)[2 * line + 1] = sums.odd;
+      const size_t count = ListRow(table, x.Row(r), x.columns, first, last, terms);
+      if (count == 0) continue;
+      std::fill_n(scratch.Row(r), scratch.columns, 0);
+      table.add_pairs(terms, count, lines, scratch.Row(r));
+      for (size_t j = 0; j < z.columns; ++j) z.Row(r)[j] += scratch.Row(r)[j];
     }
   }
+}
+
+void MultiplyTransposed(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
+                        MatrixView<int32_t> z) {
+  TransposedProduct(x, w, z);
 }
 
 void WideMultiply(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
@@ -137,11 +155,11 @@ void WideMultiply(MatrixView<const int64_t> x, const PackedMatrix<int16_t>& w,
 }
 void WideMultiplyTransposed(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
                             MatrixView<int64_t> z) {
-  WideTransposedProduct(x, w, z);
+  TransposedProduct(x, w, z);
 }
 void WideMultiplyTransposed(MatrixView<const int64_t> x, const PackedMatrix<int16_t>& w,
                             MatrixView<int64_t> z) {
-  WideTransposedProduct(x, w, z);
+  TransposedProduct(x, w, z);
 }
 
 }  // namespace tally::kernels

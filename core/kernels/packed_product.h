@@ -27,6 +27,11 @@ uint64_t RowSumMax(MatrixView<const int16_t> x);
 // z = x * w.   x [rows, k]   w [k, columns]   z [rows, PaddedColumns(columns)], 64-byte aligned
 void Multiply(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w, MatrixView<int32_t> z);
 
+// The same where sums may leave int32: sums over so few inputs that they cannot, added up in int64.
+// `scratch` has the shape of 32-bit sums, z [rows, columns] no surplus; |w| <= w_magnitude.
+void MultiplyInRuns(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
+                    uint32_t w_magnitude, MatrixView<int32_t> scratch, MatrixView<int64_t> z);
+
 // z = x * w^T.   x [rows, columns]   w [k, columns]   z [rows, k]
 void MultiplyTransposed(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
                         MatrixView<int32_t> z);

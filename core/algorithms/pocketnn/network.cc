@@ -77,6 +77,14 @@ uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint
   const MatrixView<int64_t> z = sums.wide(rows, units);
   if (x.is_wide()) {
     kernels::WideMultiply(x.wide, weights, z);
+  } else if (!always_wide) {
+    const MatrixView<int32_t> narrow = sums.narrow(rows, units);
+    kernels::MultiplyInRuns(x.narrow, weights, weight_magnitude, narrow, z);
+    // What could have left int32 seldom did.
+    if (kernels::MaxMagnitude(z.elements()) < INT32_MAX - uint64_t{weight_limit}) {
+      for (size_t r = 0; r < rows; ++r) std::copy_n(z.Row(r), units, narrow.Row(r));
+      return Activate(activation, bias.elements(), narrow, a, slope_codes);
+    }
   } else {
     kernels::WideMultiply(x.narrow, weights, z);
   }

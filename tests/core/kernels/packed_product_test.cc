@@ -107,6 +107,22 @@ TEST_P(PackedProductTest, EqualsTheDefinitionForRaggedShapesAndExtremeValues) {
   });
 }
 
+TEST_P(PackedProductTest, RunsEqualTheDefinitionWhereInt32WouldWrap) {
+  ForEachCase([](std::mt19937_64& random, const Dimensions& shape, const Range& range,
+                 Filling x_filling, Filling w_filling) {
+    const auto x =
+        MakeMatrix<int16_t>(random, shape.rows, shape.depth, range.x_low, range.x_high, x_filling);
+    const auto w = MakeMatrix<int16_t>(random, shape.depth, shape.columns, -range.w_limit,
+                                       range.w_limit, w_filling);
+    auto z = MakeMatrix<int64_t>(random, shape.rows, shape.columns, -9, 9, Filling::kUniform);
+    auto scratch = MakeMatrix<int32_t>(random, shape.rows, kernels::PaddedColumns(shape.columns),
+                                       -9, 9, Filling::kUniform);
+    kernels::MultiplyInRuns(x.matrix(), Packed(w), static_cast<uint32_t>(range.w_limit),
+                            scratch.matrix(), z.matrix());
+    ExpectEqual<int64_t>(z.matrix(), Multiply(Widen(x.matrix()), Widen(w.matrix())));
+  });
+}
+
 TEST_P(PackedProductTest, TransposedEqualsTheDefinitionForRaggedShapesAndExtremeValues) {
   ForEachCase([](std::mt19937_64& random, const Dimensions& shape, const Range& wide,
                  Filling x_filling, Filling w_filling) {
