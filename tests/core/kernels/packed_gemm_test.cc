@@ -14,6 +14,7 @@
 
 #include "core/kernels/level.h"
 #include "core/kernels/reference.h"
+#include "tests/core/kernels/level_fixture.h"
 #include "tests/core/kernels/random_matrix.h"
 
 namespace tally::kernels {
@@ -23,8 +24,14 @@ using reference::Matrix;
 using reference::Multiply;
 using reference::Transpose;
 using reference::Widen;
+using test::AnyFilling;
+using test::ExpectGradient;
 using test::Filling;
+using test::Guarded;
 using test::MakeMatrix;
+using test::OldSums;
+using test::OneTo;
+using test::Packed;
 
 // Around tiles of 1 to 16 rows, panels of 16 columns and their halves, chunks of 16 panels, words
 // of 4 bytes, registers of 64 bytes and blocks of 1024.
@@ -37,10 +44,6 @@ constexpr size_t kDepths[] = {1,  2,  3,  4,   5,   6,   7,    8,    9,    27,  
 struct Dimensions {
   size_t rows, depth, columns;
 };
-
-size_t OneTo(std::mt19937_64& random, size_t most) {
-  return 1 + static_cast<size_t>(random() % most);
-}
 
 template <size_t kCount>
 size_t Any(std::mt19937_64& random, const size_t (&values)[kCount]) {
@@ -62,55 +65,7 @@ std::vector<Dimensions> Shapes(std::mt19937_64& random, size_t extra) {
   return shapes;
 }
 
-Filling AnyFilling(std::mt19937_64& random) {
-  return test::kFillings[random() % std::size(test::kFillings)];
-}
-
-template <class T>
-PackedMatrix<T> Packed(const Tensor<T>& plain) {
-  PackedMatrix<T> packed(plain.matrix().rows, plain.matrix().columns);
-  packed.Pack(plain.matrix());
-  return packed;
-}
-
-// Sums with old contents that must not shine through, between guards that must stay.
-template <class T>
-class Guarded {
- public:
-  Guarded(size_t rows, size_t columns)
-      : view_{nullptr, rows, columns}, memory_(rows * columns + 2 * kGuard, kOld) {
-    view_.data = memory_.data() + kGuard;
-  }
-  MatrixView<T> view() const { return view_; }
-
-  void ExpectEquals(const Matrix& expected) const {
-    for (size_t i = 0; i < view_.size(); ++i) {
-      ASSERT_EQ(view_.data[i], expected.elements[i])
-          << "row " << i / view_.columns << " column " << i % view_.columns;
-    }
-    for (size_t i = 0; i < kGuard; ++i) {
-      ASSERT_EQ(memory_[i], kOld);
-      ASSERT_EQ(memory_[memory_.size() - 1 - i], kOld);
-    }
-  }
-
- private:
-  static constexpr size_t kGuard = 64;
-  static constexpr T kOld = 77;
-  MatrixView<T> view_;
-  std::vector<T> memory_;
-};
-
-class PackedGemmTest : public testing::TestWithParam<Level> {
- protected:
-  PackedGemmTest() { SetActiveLevel(GetParam()); }
-  ~PackedGemmTest() override { SetActiveLevel(level_before_); }
-
-  std::mt19937_64 random_{11};
-
- private:
-  const Level level_before_ = ActiveLevel();
-};
+class PackedGemmTest : public test::LevelTest {};
 
 TEST_P(PackedGemmTest, MultipliesInt8OfEveryShapeAndFilling) {
   for (const Dimensions& shape : Shapes(random_, 60)) {
@@ -286,29 +241,6 @@ TEST_P(PackedGemmTest, MultipliesInt16ByTransposedWeights) {
   }
 }
 
-// Every sum of a gradient, with the columns that the weights do not have.
-template <class Sum>
-void ExpectGradient(const PanelSums<Sum>& sums, const Matrix& expected) {
-  for (size_t panel = 0; panel < sums.panels(); ++panel) {
-    for (size_t k = 0; k < expected.rows; ++k) {
-      for (size_t lane = 0; lane < 16; ++lane) {
-        const size_t j = panel * 16 + lane;
-        ASSERT_EQ(sums.Row(panel, k)[lane], j < expected.columns ? expected.at(k, j) : 0)
-            << "row " << k << " column " << j;
-      }
-    }
-  }
-}
-
-template <class Sum>
-PanelSums<Sum> OldSums(const Dimensions& shape) {
-  PanelSums<Sum> sums(shape.depth, shape.columns);
-  for (size_t k = 0; k < shape.depth; ++k) {
-    for (size_t j = 0; j < shape.columns; ++j) sums.Row(j / 16, k)[j % 16] = 77;
-  }
-  return sums;
-}
-
 TEST_P(PackedGemmTest, SumsGradientsOfInt8) {
   for (Dimensions shape : Shapes(random_, 60)) {
     // The depth of these products is the rows.
@@ -319,10 +251,10 @@ TEST_P(PackedGemmTest, SumsGradientsOfInt8) {
     const auto d =
         MakeMatrix<int8_t>(random_, shape.rows, shape.columns, -128, 127, AnyFilling(random_));
     const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
-    auto sums = OldSums<int32_t>(shape);
+    auto sums = OldSums<int32_t>(shape.depth, shape.columns);
     GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), sums);
     ExpectGradient(sums, expected);
-    auto wide = OldSums<int64_t>(shape);
+    auto wide = OldSums<int64_t>(shape.depth, shape.columns);
     GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), wide);
     ExpectGradient(wide, expected);
     if (HasFailure()) return;
@@ -340,12 +272,12 @@ TEST_P(PackedGemmTest, SumsGradientsOfInt16) {
     const auto d = MakeMatrix<int16_t>(random_, shape.rows, shape.columns, range.w_low,
                                        range.w_high, AnyFilling(random_));
     const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
-    auto wide = OldSums<int64_t>(shape);
+    auto wide = OldSums<int64_t>(shape.depth, shape.columns);
     GradientGemm(RowsView<int16_t>(x.matrix()), RowsView<int16_t>(d.matrix()), MagnitudesOf(range),
                  wide);
     ExpectGradient(wide, expected);
     if (SumFitsInt32(shape.rows, MagnitudesOf(range))) {
-      auto sums = OldSums<int32_t>(shape);
+      auto sums = OldSums<int32_t>(shape.depth, shape.columns);
       GradientGemm(RowsView<int16_t>(x.matrix()), RowsView<int16_t>(d.matrix()),
                    MagnitudesOf(range), sums);
       ExpectGradient(sums, expected);
@@ -359,21 +291,19 @@ TEST_P(PackedGemmTest, HoldsTheLargestGradients) {
   const auto x = MakeMatrix<int8_t>(random_, kInt8DepthMax, 3, -128, -128, Filling::kLowest);
   const auto d = MakeMatrix<int8_t>(random_, kInt8DepthMax, 2, -128, -128, Filling::kLowest);
   const Matrix expected = Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix()));
-  auto sums = OldSums<int32_t>({0, 3, 2});
+  auto sums = OldSums<int32_t>(3, 2);
   GradientGemm(RowsView<int8_t>(x.matrix()), RowsView<int8_t>(d.matrix()), sums);
   ExpectGradient(sums, expected);
 
   const size_t more = 262144;
   const auto long_x = MakeMatrix<int8_t>(random_, more, 3, -128, -128, Filling::kLowest);
   const auto long_d = MakeMatrix<int8_t>(random_, more, 2, 127, 127, Filling::kLowest);
-  auto wide = OldSums<int64_t>({0, 3, 2});
+  auto wide = OldSums<int64_t>(3, 2);
   GradientGemm(RowsView<int8_t>(long_x.matrix()), RowsView<int8_t>(long_d.matrix()), wide);
   for (size_t k = 0; k < 3; ++k) ASSERT_EQ(wide.At(k, 1), int64_t{-128} * 127 * 262144);
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, PackedGemmTest,
-                         testing::ValuesIn(UsableLevels().begin(), UsableLevels().end()),
-                         [](const auto& tested) { return std::string(LevelName(tested.param)); });
+INSTANTIATE_TEST_SUITE_P(Levels, PackedGemmTest, test::EveryLevel(), test::NameOfLevel);
 
 TEST(PackedGemmBoundsTest, SayWhenSumsFitInt32) {
   EXPECT_TRUE(SumFitsInt32(516, {127, 32767}));

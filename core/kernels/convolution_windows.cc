@@ -1,0 +1,83 @@
+#include "core/kernels/convolution_windows.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tally::kernels {
+namespace {
+
+// Columns [begin, end) of row `r` of the window whose top left pixel is at (y, x).
+void CopyWindowRow(const Windows& windows, const int8_t* image, ptrdiff_t y, ptrdiff_t x,
+                   size_t begin, size_t end, int8_t* out) {
+  const size_t count = end - begin;
+  if (y < 0 || y >= static_cast<ptrdiff_t>(windows.height)) {
+    std::memset(out, 0, count);
+    return;
+  }
+  // Elements [from, from + count) of the row of the image, of which some may lie outside.
+  const auto row_elements = static_cast<ptrdiff_t>(windows.RowElements());
+  const ptrdiff_t from =
+      x * static_cast<ptrdiff_t>(windows.channels) + static_cast<ptrdiff_t>(begin);
+  const ptrdiff_t to = from + static_cast<ptrdiff_t>(count);
+  const ptrdiff_t first = std::clamp<ptrdiff_t>(0, from, to);
+  const ptrdiff_t last = std::clamp(row_elements, first, to);
+  const int8_t* row = image + y * row_elements;
+  std::memset(out, 0, static_cast<size_t>(first - from));
+  std::memcpy(out + (first - from), row + first, static_cast<size_t>(last - first));
+  std::memset(out + (last - from), 0, static_cast<size_t>(to - last));
+}
+
+}  // namespace
+
+void Windows::Copy(size_t first, size_t count, size_t begin, size_t end, int8_t* out,
+                   size_t stride) const {
+  const size_t positions = out_height * out_width;
+  const size_t row_elements = kernel_width * channels;
+  for (size_t i = first; i < first + count; ++i) {
+    const int8_t* image = images + i / positions * ImageElements();
+    const auto y = static_cast<ptrdiff_t>(i % positions / out_width) - top;
+    const auto x = static_cast<ptrdiff_t>(i % out_width) - left;
+    for (size_t column = begin; column < end;) {
+      const size_t r = column / row_elements;
+      const size_t stop = std::min(end, (r + 1) * row_elements);
+      CopyWindowRow(*this, image, y + static_cast<ptrdiff_t>(r), x, column - r * row_elements,
+                    stop - r * row_elements, out + (column - begin));
+      column = stop;
+    }
+    out += stride;
+  }
+}
+
+Windows ImageWindows(const int8_t* images, const ConvolutionShape& shape) {
+  Windows windows;
+  windows.images = images;
+  windows.height = shape.height;
+  windows.width = shape.width;
+  windows.channels = shape.channels;
+  windows.kernel_height = shape.kernel_height;
+  windows.kernel_width = shape.kernel_width;
+  windows.top = static_cast<ptrdiff_t>(shape.padding_height);
+  windows.left = static_cast<ptrdiff_t>(shape.padding_width);
+  windows.out_height = shape.OutHeight();
+  windows.out_width = shape.OutWidth();
+  return windows;
+}
+
+Windows ErrorWindows(const int8_t* d, const ConvolutionShape& shape) {
+  Windows windows;
+  windows.images = d;
+  windows.height = shape.OutHeight();
+  windows.width = shape.OutWidth();
+  windows.channels = shape.units;
+  windows.kernel_height = shape.kernel_height;
+  windows.kernel_width = shape.kernel_width;
+  windows.top = static_cast<ptrdiff_t>(shape.kernel_height) - 1 -
+                static_cast<ptrdiff_t>(shape.padding_height);
+  windows.left =
+      static_cast<ptrdiff_t>(shape.kernel_width) - 1 - static_cast<ptrdiff_t>(shape.padding_width);
+  windows.out_height = shape.height;
+  windows.out_width = shape.width;
+  return windows;
+}
+
+}  // namespace tally::kernels

@@ -1,0 +1,123 @@
+#include "core/kernels/pooling.h"
+
+#include <algorithm>
+
+#include "core/arithmetic/check.h"
+
+namespace tally::kernels {
+namespace {
+
+void CheckShape(const PoolingShape& shape, size_t image_elements, size_t out_elements) {
+  TALLY_CHECK(shape.window_height > 0 && shape.window_width > 0 && shape.channels > 0);
+  TALLY_CHECK(shape.OutHeight() > 0 && shape.OutWidth() > 0);
+  TALLY_CHECK(shape.window_height * shape.window_width <= 256);
+  TALLY_CHECK(image_elements == shape.ImageElements() && out_elements == shape.OutElements());
+}
+
+// Calls visit(row of windows, column of windows, index of its first element in the result).
+template <class Visit>
+void ForEachWindow(const PoolingShape& shape, const Visit& visit) {
+  for (size_t y = 0; y < shape.OutHeight(); ++y) {
+    for (size_t x = 0; x < shape.OutWidth(); ++x) {
+      visit(y, x, (y * shape.OutWidth() + x) * shape.channels);
+    }
+  }
+}
+
+// Calls visit(place, index of its first element in the image) for the places of a window in order.
+template <class Visit>
+void ForEachPlace(const PoolingShape& shape, size_t y, size_t x, const Visit& visit) {
+  for (size_t r = 0; r < shape.window_height; ++r) {
+    for (size_t c = 0; c < shape.window_width; ++c) {
+      const size_t pixel = (y * shape.window_height + r) * shape.width + x * shape.window_width + c;
+      visit(static_cast<uint8_t>(r * shape.window_width + c), pixel * shape.channels);
+    }
+  }
+}
+
+void KeepLarger(const int8_t* __restrict candidates, uint8_t place, size_t channels,
+                int8_t* __restrict best, uint8_t* __restrict places) {
+  for (size_t i = 0; i < channels; ++i) {
+    const bool larger = candidates[i] > best[i];
+    best[i] = larger ? candidates[i] : best[i];
+    places[i] = larger ? place : places[i];
+  }
+}
+
+void KeepLarger(const int8_t* __restrict candidates, size_t channels, int8_t* __restrict best) {
+  for (size_t i = 0; i < channels; ++i) best[i] = std::max(best[i], candidates[i]);
+}
+
+void PlaceErrors(const int8_t* __restrict d, const uint8_t* __restrict places, uint8_t place,
+                 size_t channels, int8_t* __restrict e) {
+  for (size_t i = 0; i < channels; ++i) e[i] = places[i] == place ? d[i] : int8_t{0};
+}
+
+// Rows and columns that no window has.
+void ClearDropped(const PoolingShape& shape, int8_t* e) {
+  const size_t used_rows = shape.OutHeight() * shape.window_height;
+  const size_t used = shape.OutWidth() * shape.window_width * shape.channels;
+  const size_t row = shape.width * shape.channels;
+  for (size_t y = 0; y < used_rows; ++y)
+    std::fill(e + y * row + used, e + (y + 1) * row, int8_t{0});
+  std::fill(e + used_rows * row, e + shape.height * row, int8_t{0});
+}
+
+}  // namespace
+
+void MaxPool(MatrixView<const int8_t> images, const PoolingShape& shape, MatrixView<int8_t> out,
+             MatrixView<uint8_t> places) {
+  CheckShape(shape, images.columns, out.columns);
+  TALLY_CHECK(out.rows == images.rows && places.rows == out.rows);
+  TALLY_CHECK(places.columns == out.columns);
+  for (size_t image = 0; image < images.rows; ++image) {
+    const int8_t* pixels = images.Row(image);
+    ForEachWindow(shape, [&](size_t y, size_t x, size_t first) {
+      int8_t* best = out.Row(image) + first;
+      uint8_t* best_places = places.Row(image) + first;
+      ForEachPlace(shape, y, x, [&](uint8_t place, size_t pixel) {
+        if (place == 0) {
+          std::copy_n(pixels + pixel, shape.channels, best);
+          std::fill_n(best_places, shape.channels, uint8_t{0});
+        } else {
+          KeepLarger(pixels + pixel, place, shape.channels, best, best_places);
+        }
+      });
+    });
+  }
+}
+
+void MaxPool(MatrixView<const int8_t> images, const PoolingShape& shape, MatrixView<int8_t> out) {
+  CheckShape(shape, images.columns, out.columns);
+  TALLY_CHECK(out.rows == images.rows);
+  for (size_t image = 0; image < images.rows; ++image) {
+    const int8_t* pixels = images.Row(image);
+    ForEachWindow(shape, [&](size_t y, size_t x, size_t first) {
+      int8_t* best = out.Row(image) + first;
+      ForEachPlace(shape, y, x, [&](uint8_t place, size_t pixel) {
+        if (place == 0) {
+          std::copy_n(pixels + pixel, shape.channels, best);
+        } else {
+          KeepLarger(pixels + pixel, shape.channels, best);
+        }
+      });
+    });
+  }
+}
+
+void MaxPoolError(MatrixView<const int8_t> d, MatrixView<const uint8_t> places,
+                  const PoolingShape& shape, MatrixView<int8_t> e) {
+  CheckShape(shape, e.columns, d.columns);
+  TALLY_CHECK(e.rows == d.rows && places.rows == d.rows && places.columns == d.columns);
+  for (size_t image = 0; image < d.rows; ++image) {
+    ClearDropped(shape, e.Row(image));
+    ForEachWindow(shape, [&](size_t y, size_t x, size_t first) {
+      ForEachPlace(shape, y, x, [&](uint8_t place, size_t pixel) {
+        PlaceErrors(d.Row(image) + first, places.Row(image) + first, place, shape.channels,
+                    e.Row(image) + pixel);
+      });
+    });
+  }
+}
+
+}  // namespace tally::kernels
