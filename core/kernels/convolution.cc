@@ -15,13 +15,6 @@ void CheckShape(const ConvolutionShape& shape, const PackedMatrix<int8_t>& weigh
   TALLY_CHECK(weights.rows() == shape.Depth() && weights.columns() == shape.units);
 }
 
-void CheckExtents(const ConvolutionShape& shape) {
-  TALLY_CHECK(shape.height > 0 && shape.width > 0 && shape.channels > 0 && shape.units > 0);
-  TALLY_CHECK(shape.kernel_height > 0 && shape.kernel_width > 0);
-  TALLY_CHECK(shape.kernel_height <= shape.height + 2 * shape.padding_height);
-  TALLY_CHECK(shape.kernel_width <= shape.width + 2 * shape.padding_width);
-}
-
 // Columns [begin, end) of `count` windows times panels with as many lines as those are words.
 void MultiplyWindows(const Windows& windows, size_t count, size_t begin, size_t end,
                      const PanelBlock& panels, const SumBlock<int32_t>& sums, RowsDone done) {
@@ -88,86 +81,6 @@ class TurnedPanels {
   alignas(64) int8_t lines_[kPanelsMax * (kTileLinesMax + 1) * kTileLineBytes];
 };
 
-// Some panels of d, and one of windows.
-struct GradientScratch {
-  alignas(64) std::byte right[8 * (LeftWords::kPanelLinesMax + 1) * kTileLineBytes];
-  alignas(64) int8_t windows[LeftWords::kPanelLinesMax * kGroup * kTileColumns];
-  LeftWords left;
-};
-
-// Some positions: from which on, how many, and how many lines those are.
-struct PositionRun {
-  size_t begin;
-  size_t end;
-  size_t lines;
-};
-
-// The sums of all panels in `right` for one run, added to what earlier runs left.
-template <class Sum>
-void AddRun(const Windows& windows, const PositionRun& run, const PanelBlock& right, size_t panel,
-            GradientScratch& scratch, PanelSums<Sum>& sums) {
-  const GemmTable& table = ActiveGemm();
-  const TileKernel& kernel = table.int8;
-  const size_t depth = windows.Depth();
-  for (size_t input = 0; input < depth; input += kTileColumns) {
-    const size_t inputs = std::min(kTileColumns, depth - input);
-    windows.Copy(run.begin, run.end - run.begin, input, input + inputs, scratch.windows,
-                 kTileColumns);
-    kernel.pack({reinterpret_cast<const std::byte*>(scratch.windows), kTileColumns,
-                 run.end - run.begin, inputs},
-                scratch.left.words);
-    kernel.prepare_panel(run.lines, scratch.left);
-    const Pieces groups(inputs, kernel.rows_best);
-    for (size_t g = 0; g < groups.count; ++g) {
-      const size_t row = groups.Begin(g);
-      RunTiles(table, kernel,
-               {scratch.left.words + kGroup * row, kGroup, kTileLineBytes, kernel.panel_odd_bytes,
-                scratch.left.starts + row, groups.End(g) - row},
-               right,
-               SumBlock<Sum>{sums.Row(panel, input + row), kTileColumns, sums.panel_stride(),
-                             run.begin > 0});
-    }
-  }
-}
-
-template <class Sum>
-void SumGradient(const Windows& windows, MatrixView<const int8_t> d, PanelSums<Sum>& sums) {
-  const TileKernel& kernel = ActiveGemm().int8;
-  const Pieces runs((d.rows + kGroup - 1) / kGroup, LeftWords::kPanelLinesMax);
-  GradientScratch scratch;
-  for (size_t r = 0; r < runs.count; ++r) {
-    const PositionRun run = {runs.Begin(r) * kGroup, std::min(runs.End(r) * kGroup, d.rows),
-                             runs.End(r) - runs.Begin(r)};
-    PanelBlock right = {};
-    right.first = scratch.right;
-    right.lines = run.lines;
-    right.panel_bytes = (run.lines + 1) * kTileLineBytes;
-    const Pieces chunks(sums.panels(), sizeof(scratch.right) / right.panel_bytes);
-    for (size_t c = 0; c < chunks.count; ++c) {
-      const size_t panel = chunks.Begin(c);
-      right.panels = chunks.End(c) - panel;
-      right.last_columns = std::min(kTileColumns, d.columns - (chunks.End(c) - 1) * kTileColumns);
-      for (size_t p = 0; p < right.panels; ++p) {
-        const size_t column = (panel + p) * kTileColumns;
-        kernel.pack({reinterpret_cast<const std::byte*>(d.Row(run.begin) + column), d.columns,
-                     run.end - run.begin, std::min(kTileColumns, d.columns - column)},
-                    scratch.right + p * right.panel_bytes);
-      }
-      AddRun(windows, run, right, panel, scratch, sums);
-    }
-  }
-}
-
-template <class Sum>
-void Gradient(MatrixView<const int8_t> images, MatrixView<const int8_t> d,
-              const ConvolutionShape& shape, PanelSums<Sum>& sums) {
-  CheckExtents(shape);
-  TALLY_CHECK(images.rows > 0 && images.columns == shape.ImageElements());
-  TALLY_CHECK(d.rows == images.rows * shape.Positions() && d.columns == shape.units);
-  TALLY_CHECK(sums.rows() == shape.Depth() && sums.columns() == shape.units);
-  SumGradient(ImageWindows(images.data, shape), d, sums);
-}
-
 }  // namespace
 
 void Convolve(MatrixView<const int8_t> images, const ConvolutionShape& shape,
@@ -220,17 +133,6 @@ void ConvolutionError(MatrixView<const int8_t> d, const ConvolutionShape& shape,
                       IgnoreRows);
     }
   }
-}
-
-void ConvolutionGradient(MatrixView<const int8_t> images, MatrixView<const int8_t> d,
-                         const ConvolutionShape& shape, PanelSums<int32_t>& sums) {
-  TALLY_CHECK(d.rows <= kInt8DepthMax);
-  Gradient(images, d, shape, sums);
-}
-
-void ConvolutionGradient(MatrixView<const int8_t> images, MatrixView<const int8_t> d,
-                         const ConvolutionShape& shape, PanelSums<int64_t>& sums) {
-  Gradient(images, d, shape, sums);
 }
 
 }  // namespace tally::kernels

@@ -3,31 +3,40 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/arithmetic/check.h"
+
 namespace tally::kernels {
 namespace {
 
 // Columns [begin, end) of row `r` of the window whose top left pixel is at (y, x).
 void CopyWindowRow(const Windows& windows, const int8_t* image, ptrdiff_t y, ptrdiff_t x,
                    size_t begin, size_t end, int8_t* out) {
-  const size_t count = end - begin;
   if (y < 0 || y >= static_cast<ptrdiff_t>(windows.height)) {
-    std::memset(out, 0, count);
+    std::memset(out, 0, end - begin);
     return;
   }
-  // Elements [from, from + count) of the row of the image, of which some may lie outside.
-  const auto row_elements = static_cast<ptrdiff_t>(windows.RowElements());
-  const ptrdiff_t from =
-      x * static_cast<ptrdiff_t>(windows.channels) + static_cast<ptrdiff_t>(begin);
+  CopyClipped(image + static_cast<size_t>(y) * windows.RowElements(), windows.RowElements(),
+              x * static_cast<ptrdiff_t>(windows.channels) + static_cast<ptrdiff_t>(begin),
+              end - begin, out);
+}
+
+}  // namespace
+
+void CopyClipped(const int8_t* row, size_t elements, ptrdiff_t from, size_t count, int8_t* out) {
   const ptrdiff_t to = from + static_cast<ptrdiff_t>(count);
   const ptrdiff_t first = std::clamp<ptrdiff_t>(0, from, to);
-  const ptrdiff_t last = std::clamp(row_elements, first, to);
-  const int8_t* row = image + y * row_elements;
+  const ptrdiff_t last = std::clamp(static_cast<ptrdiff_t>(elements), first, to);
   std::memset(out, 0, static_cast<size_t>(first - from));
   std::memcpy(out + (first - from), row + first, static_cast<size_t>(last - first));
   std::memset(out + (last - from), 0, static_cast<size_t>(to - last));
 }
 
-}  // namespace
+void CheckExtents(const ConvolutionShape& shape) {
+  TALLY_CHECK(shape.height > 0 && shape.width > 0 && shape.channels > 0 && shape.units > 0);
+  TALLY_CHECK(shape.kernel_height > 0 && shape.kernel_width > 0);
+  TALLY_CHECK(shape.kernel_height <= shape.height + 2 * shape.padding_height);
+  TALLY_CHECK(shape.kernel_width <= shape.width + 2 * shape.padding_width);
+}
 
 void Windows::Copy(size_t first, size_t count, size_t begin, size_t end, int8_t* out,
                    size_t stride) const {

@@ -10,6 +10,12 @@
 
 namespace tally::kernels {
 
+// Elements [from, from + count) of a row; zeros where it has none.
+void CopyClipped(const int8_t* row, size_t elements, ptrdiff_t from, size_t count, int8_t* out);
+
+// Aborts unless every extent is positive and the kernel fits.
+void CheckExtents(const ConvolutionShape& shape);
+
 // The windows of some images, position after position and image after image. Column
 // (r * kernel_width + c) * channels + i of a window is channel i of the pixel in its row r and
 // column c, or 0 where there is none.

@@ -53,6 +53,8 @@ void RunTiles(const GemmTable& table, const TileKernel& kernel, const LeftTile& 
   task.rows = left.rows;
   task.weights = panels.first;
   task.weights_panel_bytes = panels.panel_bytes;
+  task.segments = left.segments;
+  task.segment_count = left.segment_count;
   task.lines = panels.lines;
   for (size_t rest = panels.panels; rest > 0; rest -= task.panels) {
     task.panels = TilePanels(kernel, left.rows, rest, panels.last_columns);

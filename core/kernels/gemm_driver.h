@@ -37,12 +37,14 @@ struct LeftTile {
   const std::byte* words;
   size_t row_bytes;
   size_t line_bytes;
-  size_t odd_bytes;
+  ptrdiff_t odd_bytes;
   const int32_t* starts;
   size_t rows;
+  const TileSegment* segments = &kOnlySegment;
+  size_t segment_count = 1;
 };
 
-// The right one: some lines of some panels.
+// The right one: some lines, or those of a segment, of some panels.
 struct PanelBlock {
   const std::byte* first;
   size_t panel_bytes;

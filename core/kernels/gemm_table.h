@@ -11,21 +11,30 @@
 
 namespace tally::kernels {
 
+// A run of lines that lie one after the other: how far it is from `left` and `weights` of a task.
+struct TileSegment {
+  size_t left_bytes;
+  size_t weights_bytes;
+};
+inline constexpr TileSegment kOnlySegment = {0, 0};
+
 // sums[r][j] (+)= sum over the lines of the products of left word and weight lane: four of int8, or
 // two of int16. The caller has shown that no sum leaves int32.
 //
-// A word is 32 bits of the left operand. The word of row r and line l is at
-// `left + r * left_row_bytes + l * left_line_bytes`; a level that wants words of int8 split finds
-// the odd elements `left_odd_bytes` further on.
+// A word is 32 bits of the left operand. The word of row r and line l of a segment is at
+// `left + left_bytes + r * left_row_bytes + l * left_line_bytes`; a level that wants words of int8
+// split finds the odd elements `left_odd_bytes` from there.
 struct TileTask {
   const std::byte* left;
   size_t left_row_bytes;
   size_t left_line_bytes;
-  size_t left_odd_bytes;
+  ptrdiff_t left_odd_bytes;
   const int32_t* starts;     // where the sums of each row begin, if the level wants it
   const std::byte* weights;  // the first line of the first panel
   size_t weights_panel_bytes;
-  size_t lines;
+  const TileSegment* segments;
+  size_t segment_count;    // at least 1
+  size_t lines;            // of each segment, at least 1
   int32_t* sums;           // of row 0 and the first column
   size_t sums_row_stride;  // elements
   size_t sums_panel_stride;
@@ -75,8 +84,11 @@ struct TileKernel {
   void (*run)(const TileTask& task);
   // Rows of at most 4 * kTileLinesMax bytes into words.
   void (*prepare)(const PlainRows& rows, LeftWords& left);
-  // So many lines of a panel, which are in `left.words`, into words.
-  void (*prepare_panel)(size_t lines, LeftWords& left);
+  // Splits the words of so many lines of a panel: even elements stay, odd ones go to the same place
+  // `odd_bytes` further on. Null for levels that want whole words.
+  void (*split_lines)(size_t lines, std::byte* words, size_t odd_bytes);
+  // Adds what the 16 columns of so many lines of a panel make of starts. Null for levels without.
+  void (*add_starts)(size_t lines, const std::byte* words, int32_t* starts);
   // 16 columns or less of some rows into lines; missing rows and columns are zero.
   void (*pack)(const PlainRows& rows, std::byte* lines);
   // Rows of weights into the lines of a panel; missing lines are zero.
@@ -84,9 +96,9 @@ struct TileKernel {
 
   // Of prepared rows: from a row to the next, and to the odd elements.
   size_t left_row_bytes;
-  size_t left_odd_bytes;
+  ptrdiff_t left_odd_bytes;
   // Of a prepared panel.
-  size_t panel_odd_bytes;
+  ptrdiff_t panel_odd_bytes;
   // The rows with which a tile is at its best.
   uint8_t rows_best;
   // The most panels that a tile of so many rows may have.

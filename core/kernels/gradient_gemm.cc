@@ -17,6 +17,16 @@ struct Scratch {
   LeftWords left;
 };
 
+void PreparePanel(const TileKernel& kernel, size_t lines, LeftWords& left) {
+  if (kernel.split_lines != nullptr) {
+    kernel.split_lines(lines, left.words, LeftWords::kPanelHalfBytes);
+  }
+  if (kernel.add_starts != nullptr) {
+    std::fill_n(left.starts, kTileColumns, 0);
+    kernel.add_starts(lines, left.words, left.starts);
+  }
+}
+
 // The rows of sums that belong to up to 16 inputs, whose panel is in `words`.
 template <class T, class Sum>
 void RunInputs(const GemmTable& table, const LeftWords& words, size_t inputs,
@@ -61,7 +71,7 @@ void SumProducts(RowsView<T> x, RowsView<T> d, size_t run_lines, PanelSums<Sum>&
       }
       for (size_t input = 0; input < x.columns; input += kTileColumns) {
         kernel.pack(Block(x, begin, end, input), scratch.left.words);
-        kernel.prepare_panel(panels.lines, scratch.left);
+        PreparePanel(kernel, panels.lines, scratch.left);
         RunInputs<T>(
             table, scratch.left, std::min(kTileColumns, x.columns - input), panels,
             SumBlock<Sum>{sums.Row(panel, input), kTileColumns, sums.panel_stride(), begin > 0});

@@ -24,12 +24,15 @@ template <class T>
 void RunRow(const TileTask& task, size_t row, size_t panel) {
   constexpr size_t kColumns = PackedMatrix<T>::kPanelColumns;
   int32_t sums[kColumns] = {};
-  const std::byte* word = task.left + row * task.left_row_bytes;
-  const std::byte* line = task.weights + panel * task.weights_panel_bytes;
-  for (size_t l = 0; l < task.lines; ++l) {
-    AddLine<T>(word, line, sums);
-    word += task.left_line_bytes;
-    line += kTileLineBytes;
+  for (size_t s = 0; s < task.segment_count; ++s) {
+    const TileSegment& segment = task.segments[s];
+    const std::byte* word = task.left + segment.left_bytes + row * task.left_row_bytes;
+    const std::byte* line = task.weights + segment.weights_bytes + panel * task.weights_panel_bytes;
+    for (size_t l = 0; l < task.lines; ++l) {
+      AddLine<T>(word, line, sums);
+      word += task.left_line_bytes;
+      line += kTileLineBytes;
+    }
   }
   int32_t* target = task.sums + row * task.sums_row_stride + panel * task.sums_panel_stride;
   const size_t columns = panel + 1 < task.panels ? kColumns : task.last_columns;
@@ -48,7 +51,6 @@ constexpr TileKernel Kernel() {
   TileKernel kernel = {};
   kernel.run = Run<T>;
   kernel.prepare = CopyRows;
-  kernel.prepare_panel = LeavePanel;
   kernel.pack = Pack<T>;
   kernel.transpose = Transpose<T>;
   kernel.left_row_bytes = LeftWords::kHalfBytes;

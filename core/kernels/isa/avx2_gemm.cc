@@ -73,7 +73,6 @@ constexpr TileKernel Kernel() {
 constexpr TileKernel Int16Kernel() {
   TileKernel kernel = Kernel<Int16>();
   kernel.prepare = CopyRows;
-  kernel.prepare_panel = LeavePanel;
   kernel.pack = PackInt16;
   kernel.transpose = TransposeInt16;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
@@ -83,7 +82,7 @@ constexpr TileKernel Int16Kernel() {
 constexpr TileKernel Int8Kernel() {
   TileKernel kernel = Kernel<Int8>();
   kernel.prepare = SplitRows;
-  kernel.prepare_panel = SplitPanel;
+  kernel.split_lines = SplitLines;
   kernel.pack = PackInt8;
   kernel.transpose = TransposeInt8;
   kernel.left_row_bytes = LeftWords::kRowBytes;

@@ -154,14 +154,14 @@ void Prepare(const PlainRows& rows, LeftWords& left) {
 }
 
 // The same for the 16 columns of a panel.
-void StartsOfPanel(size_t lines, LeftWords& left) {
+void AddStarts(size_t lines, const std::byte* words, int32_t* starts) {
   const __m512i ones = _mm512_set1_epi8(1);
   __m512i sums = _mm512_setzero_si512();
   for (size_t l = 0; l < lines; ++l) {
-    sums = _mm512_dpbusd_epi32(sums, ones, _mm512_load_si512(left.words + l * kTileLineBytes));
+    sums = _mm512_dpbusd_epi32(sums, ones, _mm512_load_si512(words + l * kTileLineBytes));
   }
-  _mm512_storeu_si512(left.starts,
-                      _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 7)));
+  _mm512_storeu_si512(starts,
+                      _mm512_sub_epi32(_mm512_loadu_si512(starts), _mm512_slli_epi32(sums, 7)));
 }
 
 // TransposeInt8 with each line of the result put together by the loads.
@@ -201,7 +201,7 @@ constexpr TileKernel Kernel() {
 constexpr TileKernel Int8Kernel() {
   TileKernel kernel = Kernel<Int8Full, Int8Half>();
   kernel.prepare = Prepare<true>;
-  kernel.prepare_panel = StartsOfPanel;
+  kernel.add_starts = AddStarts;
   kernel.pack = PackInt8;
   kernel.transpose = TransposeWide;
   return kernel;
@@ -210,7 +210,6 @@ constexpr TileKernel Int8Kernel() {
 constexpr TileKernel Int16Kernel() {
   TileKernel kernel = Kernel<Int16Full, Int16Half>();
   kernel.prepare = Prepare<false>;
-  kernel.prepare_panel = LeavePanel;
   kernel.pack = PackInt16;
   kernel.transpose = TransposeInt16;
   return kernel;

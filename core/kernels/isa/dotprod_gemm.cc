@@ -45,7 +45,6 @@ constexpr TileKernel Int8Kernel() {
   TileKernel kernel = MakeTileKernel<Int8>();
   kernel.run = RunTile<Int8>;
   kernel.prepare = CopyRows;
-  kernel.prepare_panel = LeavePanel;
   kernel.pack = PackInt8;
   kernel.transpose = TransposeInt8;
   kernel.left_row_bytes = LeftWords::kHalfBytes;

@@ -122,21 +122,25 @@ struct Tile {
 #pragma GCC unroll 16
       for (size_t v = 0; v < kWide; ++v) sums[r][v] = Machine::Start(task.starts, r);
     }
-    const std::byte* left = task.left;
-    const std::byte* weights = task.weights;
     const size_t row_bytes = task.left_row_bytes;
     const size_t line_bytes = task.left_line_bytes;
-    const size_t odd_bytes = task.left_odd_bytes;
+    const ptrdiff_t odd_bytes = task.left_odd_bytes;
     const size_t panel_bytes = task.weights_panel_bytes;
-    size_t lines = task.lines;
+    const TileSegment* segment = task.segments;
+    const TileSegment* const last = segment + task.segment_count;
     do {
-      AddStep<0>(sums, left, row_bytes, weights, panel_bytes);
-      if constexpr (Machine::kSteps == 2) {
-        AddStep<1>(sums, left + odd_bytes, row_bytes, weights, panel_bytes);
-      }
-      left += line_bytes;
-      weights += kTileLineBytes;
-    } while (--lines != 0);
+      const std::byte* left = task.left + segment->left_bytes;
+      const std::byte* weights = task.weights + segment->weights_bytes;
+      size_t lines = task.lines;
+      do {
+        AddStep<0>(sums, left, row_bytes, weights, panel_bytes);
+        if constexpr (Machine::kSteps == 2) {
+          AddStep<1>(sums, left + odd_bytes, row_bytes, weights, panel_bytes);
+        }
+        left += line_bytes;
+        weights += kTileLineBytes;
+      } while (--lines != 0);
+    } while (++segment != last);
     if (task.add) {
       Store<true>(sums, task);
     } else {

@@ -96,7 +96,6 @@ constexpr TileKernel Kernel() {
   TileKernel kernel = MakeTileKernel<Machine>();
   kernel.run = RunTileInParts<Machine>;
   kernel.prepare = CopyRows;
-  kernel.prepare_panel = LeavePanel;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
   kernel.rows_best = Machine::kRowsMax;
   kernel.half_panel_rows_min = kTileRowsMax + 1;

@@ -49,17 +49,15 @@ struct [[gnu::packed, gnu::may_alias]] LoosePair {
 }
 
 // The same for the lines of a panel, the even elements in place.
-[[maybe_unused]] void SplitPanel(size_t lines, LeftWords& left) {
-  int16_t* even = reinterpret_cast<int16_t*>(left.words);
-  int16_t* odd = even + LeftWords::kPanelHalfBytes / 2;
+[[maybe_unused]] void SplitLines(size_t lines, std::byte* words, size_t odd_bytes) {
+  int16_t* even = reinterpret_cast<int16_t*>(words);
+  int16_t* odd = reinterpret_cast<int16_t*>(words + odd_bytes);
   for (size_t i = 0; i < lines * kTileLineBytes / 2; ++i) {
     const int16_t pair = even[i];
     even[i] = static_cast<int8_t>(pair & 0xff);
     odd[i] = static_cast<int16_t>(pair >> 8);
   }
 }
-
-[[maybe_unused]] void LeavePanel(size_t, LeftWords&) {}
 
 // Element (row, column) goes to line row / group, lane column, place row % group.
 template <class T>

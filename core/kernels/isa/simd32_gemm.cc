@@ -68,7 +68,6 @@ constexpr TileKernel Kernel() {
 constexpr TileKernel Int16Kernel() {
   TileKernel kernel = Kernel<Int16>();
   kernel.prepare = CopyRows;
-  kernel.prepare_panel = LeavePanel;
   kernel.pack = Pack<int16_t>;
   kernel.transpose = Transpose<int16_t>;
   kernel.left_row_bytes = LeftWords::kHalfBytes;
@@ -78,7 +77,7 @@ constexpr TileKernel Int16Kernel() {
 constexpr TileKernel Int8Kernel() {
   TileKernel kernel = Kernel<Int8>();
   kernel.prepare = SplitRows;
-  kernel.prepare_panel = SplitPanel;
+  kernel.split_lines = SplitLines;
   kernel.pack = Pack<int8_t>;
   kernel.transpose = Transpose<int8_t>;
   kernel.left_row_bytes = LeftWords::kRowBytes;
