@@ -1,0 +1,231 @@
+#include "tests/core/oracle/slow_niti.h"
+
+#include <algorithm>
+
+#include "tests/core/oracle/slow_niti_arithmetic.h"
+
+namespace tally::oracle {
+namespace {
+
+constexpr int64_t kInputExponent = -6;
+constexpr int64_t kLossShift = 4;
+
+SlowShape OutputShape(const SlowNitiLayer& layer, const SlowShape& in) {
+  if (layer.kind == SlowKind::kMaxPool) {
+    return {in.height / layer.kernel_height, in.width / layer.kernel_width, in.channels};
+  }
+  return {in.height + 2 * layer.padding_height - layer.kernel_height + 1,
+          in.width + 2 * layer.padding_width - layer.kernel_width + 1, layer.units};
+}
+
+// -n - 7, n the largest integer with 6 * 4^n <= fan_in + fan_out.
+int64_t WeightExponent(int64_t fans) {
+  int64_t n = 0;
+  for (int64_t bound = 6 * 4; bound <= fans; bound *= 4) ++n;
+  for (int64_t scaled = fans; scaled < 6; scaled *= 4) --n;
+  return -n - 7;
+}
+
+size_t FirstMaximum(const int64_t* values, size_t count) {
+  return static_cast<size_t>(std::max_element(values, values + count) - values);
+}
+
+}  // namespace
+
+SlowNiti::SlowNiti(const SlowShape& input, const std::vector<SlowNitiLayer>& layers) {
+  SlowShape in = input;
+  for (const SlowNitiLayer& spec : layers) {
+    State layer;
+    layer.spec = spec;
+    layer.in = in;
+    if (spec.kind == SlowKind::kDense) {
+      layer.spec.kernel_height = in.height;
+      layer.spec.kernel_width = in.width;
+    }
+    layer.out = OutputShape(layer.spec, in);
+    if (spec.HasWeights()) {
+      const int64_t area = layer.spec.kernel_height * layer.spec.kernel_width;
+      layer.weights.resize(static_cast<size_t>(spec.units * area * in.channels));
+      const bool dense = spec.kind == SlowKind::kDense;
+      layer.weight_exponent =
+          WeightExponent(area * in.channels + (dense ? spec.units : area * spec.units));
+    }
+    if (spec.HasWeights()) weighted_.push_back(layers_.size());
+    in = layer.out;
+    layers_.push_back(layer);
+  }
+}
+
+void SlowNiti::InitialiseGolden() {
+  for (size_t l = 0; l < weighted_.size(); ++l) {
+    std::vector<int64_t>& weights = layers_[weighted_[l]].weights;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const uint64_t top = SlowSplitMix64((l + 1) * (uint64_t{1} << 32) + i) >> 56;
+      const int64_t value = top < 128 ? static_cast<int64_t>(top) : static_cast<int64_t>(top) - 256;
+      weights[i] = std::max<int64_t>(value, -127);
+    }
+  }
+}
+
+// visit(index in the output, index in the input, index in the weights), for every product of a
+// convolution; what lies in the padding is 0 and left out.
+template <typename Visit>
+void SlowNiti::ForEachPair(const State& layer, int64_t samples, const Visit& visit) {
+  const SlowTensor in{layer.in, {}};
+  const SlowTensor out{layer.out, {}};
+  const SlowNitiLayer& spec = layer.spec;
+  for (int64_t n = 0; n < samples; ++n) {
+    for (int64_t y = 0; y < layer.out.height; ++y) {
+      for (int64_t x = 0; x < layer.out.width; ++x) {
+        for (int64_t u = 0; u < layer.out.channels; ++u) {
+          const size_t target = out.at(n, y, x, u);
+          for (int64_t i = 0; i < spec.kernel_height; ++i) {
+            const int64_t row = y + i - spec.padding_height;
+            if (row < 0 || row >= layer.in.height) continue;
+            for (int64_t j = 0; j < spec.kernel_width; ++j) {
+              const int64_t column = x + j - spec.padding_width;
+              if (column < 0 || column >= layer.in.width) continue;
+              const size_t source = in.at(n, row, column, 0);
+              const auto weight = static_cast<size_t>(
+                  ((u * spec.kernel_height + i) * spec.kernel_width + j) * layer.in.channels);
+              visit(target, source, weight);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+void SlowNiti::Convolve(State& layer) {
+  const int64_t samples = layer.input.samples();
+  const auto channels = static_cast<size_t>(layer.in.channels);
+  layer.output = {layer.out,
+                  std::vector<int64_t>(static_cast<size_t>(samples * layer.out.size()), 0)};
+  ForEachPair(layer, samples, [&](size_t target, size_t source, size_t weight) {
+    for (size_t c = 0; c < channels; ++c) {
+      layer.output.values[target] += layer.input.values[source + c] * layer.weights[weight + c];
+    }
+  });
+  layer.trace.max_accumulator = MaxMagnitude(layer.output.values);
+  layer.trace.forward_shift = Requantise(layer.output.values);
+}
+
+void SlowNiti::Pool(State& layer) {
+  layer.output = {layer.out, {}};
+  layer.origin.clear();
+  for (int64_t n = 0; n < layer.input.samples(); ++n) {
+    for (int64_t y = 0; y < layer.out.height; ++y) {
+      for (int64_t x = 0; x < layer.out.width; ++x) {
+        for (int64_t c = 0; c < layer.out.channels; ++c) {
+          const int64_t top = y * layer.spec.kernel_height;
+          const int64_t left = x * layer.spec.kernel_width;
+          size_t best = layer.input.at(n, top, left, c);
+          for (int64_t i = 0; i < layer.spec.kernel_height; ++i) {
+            for (int64_t j = 0; j < layer.spec.kernel_width; ++j) {
+              const size_t here = layer.input.at(n, top + i, left + j, c);
+              if (layer.input.values[here] > layer.input.values[best]) best = here;
+            }
+          }
+          layer.origin.push_back(best);
+          layer.output.values.push_back(layer.input.values[best]);
+        }
+      }
+    }
+  }
+}
+
+const std::vector<int64_t>& SlowNiti::Forward(const std::vector<int64_t>& rows) {
+  std::vector<int64_t> values = rows;
+  int64_t exponent = kInputExponent;
+  for (State& layer : layers_) {
+    layer.input = {layer.in, values};
+    if (layer.spec.kind == SlowKind::kMaxPool) {
+      Pool(layer);
+    } else {
+      Convolve(layer);
+      exponent += layer.weight_exponent + layer.trace.forward_shift;
+      layer.trace.exponent = exponent;
+    }
+    values = layer.output.values;
+    if (layer.spec.HasWeights() && layer.spec.relu) {
+      for (int64_t& value : values) value = std::max<int64_t>(value, 0);
+    }
+  }
+  logits_exponent_ = exponent;
+  return layers_.back().output.values;
+}
+
+std::vector<int64_t> SlowNiti::LossErrors(const std::vector<uint32_t>& labels) {
+  const std::vector<int64_t>& logits = layers_.back().output.values;
+  const size_t classes = logits.size() / labels.size();
+  std::vector<int64_t> errors;
+  for (size_t n = 0; n < labels.size(); ++n) {
+    const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(n * classes);
+    const std::vector<int64_t> row(begin, begin + static_cast<std::ptrdiff_t>(classes));
+    for (const int64_t g : LossGradient(row, logits_exponent_, labels[n])) {
+      errors.push_back(PstoShift(g, kLossShift));
+    }
+  }
+  return errors;
+}
+
+SlowTensor SlowNiti::Unpool(const State& layer, const std::vector<int64_t>& errors) const {
+  SlowTensor below{layer.in, std::vector<int64_t>(layer.input.values.size(), 0)};
+  for (size_t i = 0; i < errors.size(); ++i) below.values[layer.origin[i]] += errors[i];
+  return below;
+}
+
+// The gradient of the layer, and the error of its input.
+SlowTensor SlowNiti::Backward(State& layer, std::vector<int64_t> errors, bool first) {
+  if (layer.spec.relu) {
+    for (size_t i = 0; i < errors.size(); ++i) {
+      if (layer.output.values[i] <= 0) errors[i] = 0;
+    }
+  }
+  const auto channels = static_cast<size_t>(layer.in.channels);
+  SlowTensor below{layer.in, std::vector<int64_t>(layer.input.values.size(), 0)};
+  layer.gradient.assign(layer.weights.size(), 0);
+  ForEachPair(layer, layer.input.samples(), [&](size_t target, size_t source, size_t weight) {
+    const int64_t error = errors[target];
+    if (error == 0) return;
+    for (size_t c = 0; c < channels; ++c) {
+      layer.gradient[weight + c] += error * layer.input.values[source + c];
+      below.values[source + c] += error * layer.weights[weight + c];
+    }
+  });
+  layer.trace.error_shift.reset();
+  if (!first) layer.trace.error_shift = Requantise(below.values);
+  return below;
+}
+
+void SlowNiti::Update(State& layer, int64_t mu) {
+  layer.trace.max_gradient = MaxMagnitude(layer.gradient);
+  layer.trace.range = GradientRange(layer.trace.max_gradient);
+  for (size_t i = 0; i < layer.weights.size(); ++i) {
+    const int64_t step = UpdateStep(layer.gradient[i], layer.trace.range, mu);
+    layer.weights[i] = Clip127(layer.weights[i] - step);
+  }
+}
+
+int64_t SlowNiti::TrainStep(const std::vector<int64_t>& rows, const std::vector<uint32_t>& labels,
+                            int64_t mu) {
+  const std::vector<int64_t>& logits = Forward(rows);
+  const size_t classes = logits.size() / labels.size();
+  int64_t correct = 0;
+  for (size_t n = 0; n < labels.size(); ++n) {
+    correct += FirstMaximum(logits.data() + n * classes, classes) == labels[n] ? 1 : 0;
+  }
+  errors_ = LossErrors(labels);
+  std::vector<int64_t> errors = errors_;
+  for (size_t l = layers_.size(); l-- > 0;) {
+    State& layer = layers_[l];
+    errors = layer.spec.kind == SlowKind::kMaxPool
+                 ? Unpool(layer, errors).values
+                 : Backward(layer, errors, l == weighted_.front()).values;
+  }
+  for (const size_t l : weighted_) Update(layers_[l], mu);
+  return correct;
+}
+
+}  // namespace tally::oracle
