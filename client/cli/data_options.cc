@@ -1,6 +1,7 @@
 #include "client/cli/data_options.h"
 
 #include "client/cli/exit_code.h"
+#include "client/datasets/channels_last.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 
@@ -49,6 +50,7 @@ absl::StatusOr<Dataset> ReadFor(const ModelSpec& spec, const DatasetPart& part,
   options.csv_type = spec.input.type;
   options.classes = spec.classes;
   TALLY_ASSIGN_OR_RETURN(Dataset dataset, ReadDataset(part, options));
+  if (WantsChannelsLast(dataset.shape, spec.input.shape)) MoveChannelsLast(dataset);
   TALLY_RETURN_IF_ERROR(CheckFits(dataset, spec, text::StrCat(name, " ", part.samples.front())));
   return dataset;
 }

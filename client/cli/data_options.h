@@ -31,7 +31,8 @@ void AddTestDataOptions(CLI::App& command, DataOptions& options);
 // what it holds. A usage error if they name nothing.
 absl::StatusOr<DatasetFiles> FilesOf(const DataOptions& options);
 
-// One half, checked against the model it is for. `name` is for messages.
+// One half, checked against the model it is for; channels are moved last if it wants them there.
+// `name` is for messages.
 absl::StatusOr<Dataset> ReadFor(const ModelSpec& spec, const DatasetPart& part,
                                 std::string_view name);
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "CLI/Option.hpp"
+#include "CLI/Validators.hpp"
 #include "client/cli/atomic_file.h"
 #include "client/cli/commands.h"
 #include "client/cli/data_options.h"
@@ -17,16 +18,25 @@
 namespace tally::cli {
 namespace {
 
+// Values of --test.
+constexpr char kTestEach[] = "each";
+constexpr char kTestLast[] = "last";
+constexpr char kTestNever[] = "never";
+
 struct FitOptions {
   std::string source;
   DataOptions data;
   PlanOptions plan;
+  std::optional<uint64_t> seed;
+  std::optional<uint32_t> hold_out;
+  std::string test = kTestEach;
   std::string out;
 };
 
-// Training data, and test data if there are any.
+// Training data, and what else was named.
 struct LoadedData {
   Dataset train;
+  std::optional<Dataset> held_out;
   std::optional<Dataset> test;
 };
 
@@ -44,14 +54,18 @@ class FitPrinter : public FitObserver {
     std::string line =
         text::StrCat("epoch ", report.epoch + 1, ": loss ", report.train_loss, ", training ",
                      PercentText(report.train_correct, report.train_total));
-    if (report.test_total > 0) {
-      text::StrAppend(&line, ", test ", PercentText(report.test_correct, report.test_total), " (",
-                      report.test_correct, " of ", report.test_total, ")");
-    }
+    AppendShare(", held out ", report.held_out_correct, report.held_out_total, line);
+    AppendShare(", test ", report.test_correct, report.test_total, line);
     output_.Line(line);
   }
 
  private:
+  static void AppendShare(std::string_view name, uint32_t correct, uint32_t total,
+                          std::string& line) {
+    if (total == 0) return;
+    text::StrAppend(&line, name, PercentText(correct, total), " (", correct, " of ", total, ")");
+  }
+
   Output& output_;
   uint64_t total_;
   Progress progress_;
@@ -65,7 +79,10 @@ absl::StatusOr<LoadedData> LoadData(const FitOptions& options, const ModelSpec& 
   }
   LoadedData data;
   TALLY_ASSIGN_OR_RETURN(data.train, ReadFor(spec, *files.train, "training data"));
-  if (files.test.has_value()) {
+  if (options.hold_out.has_value()) {
+    TALLY_ASSIGN_OR_RETURN(data.held_out, SplitOffLast(data.train, *options.hold_out));
+  }
+  if (files.test.has_value() && options.test != kTestNever) {
     TALLY_ASSIGN_OR_RETURN(data.test, ReadFor(spec, *files.test, "test data"));
   }
   return data;
@@ -76,13 +93,18 @@ absl::StatusOr<FitReport> Train(const FitOptions& options, Trainee& trainee,
   const ModelSpec& spec = trainee.learner().spec();
   absl::StatusOr<TrainingPlan> plan = PlanTraining(spec, loaded.train.count(), options.plan);
   if (!plan.ok()) return WithExitCode(plan.status(), ExitCode::kUsage);
-  const FitData data{loaded.train, loaded.test.has_value() ? &*loaded.test : nullptr};
+  const auto maybe = [](const std::optional<Dataset>& part) { return part ? &*part : nullptr; };
+  const FitData data{.train = loaded.train,
+                     .test = maybe(loaded.test),
+                     .held_out = maybe(loaded.held_out),
+                     .test_last_only = options.test == kTestLast};
   FitPrinter printer(output, uint64_t{plan->epochs} * loaded.train.count());
   if (trainee.reference == nullptr) return Fit(*trainee.own, data, *plan, printer);
-  if (options.plan.shuffle_seed.has_value() || options.plan.first_epoch != 0) {
+  if (options.plan.shuffle_seed.has_value() || options.plan.first_epoch != 0 ||
+      options.plan.in_order) {
     return UsageError(
         "a reference profile has its own random stream from the first epoch on: "
-        "leave out --shuffle-seed and --first-epoch");
+        "leave out --shuffle-seed, --in-order and --first-epoch");
   }
   return FitReference(*trainee.reference, data, plan->epochs, printer);
 }
@@ -90,14 +112,16 @@ absl::StatusOr<FitReport> Train(const FitOptions& options, Trainee& trainee,
 JsonObject ResultOf(const FitReport& report, Learner& learner, const std::string& digest) {
   std::vector<JsonObject> epochs;
   for (const EpochReport& epoch : report.epochs) {
-    epochs.push_back(JsonObject()
-                         .Add("train_loss", epoch.train_loss)
-                         .Add("train_correct", epoch.train_correct)
-                         .Add("test_correct", epoch.test_correct));
+    JsonObject& object = epochs.emplace_back();
+    object.Add("train_loss", epoch.train_loss)
+        .Add("train_correct", epoch.train_correct)
+        .Add("test_correct", epoch.test_correct);
+    if (epoch.held_out_total > 0) object.Add("held_out_correct", epoch.held_out_correct);
   }
   return JsonObject()
       .Add("test_correct", report.epochs.back().test_correct)
       .Add("test_total", report.epochs.back().test_total)
+      .Add("held_out_total", report.epochs.back().held_out_total)
       .Add("digest", digest)
       .Add("samples_per_second", report.SamplesPerSecond())
       .Add("train_total", report.epochs.back().train_total)
@@ -107,7 +131,7 @@ JsonObject ResultOf(const FitReport& report, Learner& learner, const std::string
 
 absl::Status RunFit(const FitOptions& options, Context& context) {
   Output& output = context.output;
-  TALLY_ASSIGN_OR_RETURN(Trainee trainee, LoadTrainee(options.source));
+  TALLY_ASSIGN_OR_RETURN(Trainee trainee, LoadTrainee(options.source, options.seed));
   if (trainee.reference != nullptr && !options.out.empty()) {
     return UsageError(
         "a reference profile cannot be saved: its random stream is not part of a "
@@ -146,8 +170,22 @@ void AddFitCommand(CommandSet& commands) {
                      "Passes over the training data (default: what the spec's schedule asks for)");
   command.add_option("--shuffle-seed", options->plan.shuffle_seed,
                      "Decides the order of the samples (default: the spec's seed)");
+  command
+      .add_flag("--in-order", options->plan.in_order,
+                "No shuffling: every epoch in the order of the files")
+      ->excludes("--shuffle-seed");
   command.add_option("--first-epoch", options->plan.first_epoch,
                      "Go on with the order of this epoch, counted from 0, after an earlier run");
+  command.add_option("--seed", options->seed,
+                     "First weights, random roundings and order of the samples (default: the "
+                     "spec's seed)");
+  command.add_option(
+      "--hold-out", options->hold_out,
+      "Keep the last N training samples from training; predict them after every epoch");
+  command
+      .add_option("--test", options->test,
+                  "When to predict the test data: after each epoch, after the last one, or never")
+      ->check(CLI::IsMember({kTestEach, kTestLast, kTestNever}));
   command.add_option("--out", options->out, "Save the trained model; `tally import` takes it");
 }
 

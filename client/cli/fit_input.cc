@@ -28,7 +28,8 @@ bool LooksLikeCheckpoint(std::string_view bytes) {
   return bytes.substr(0, 8).find('\0') != std::string_view::npos;
 }
 
-absl::StatusOr<Trainee> TraineeOf(const ModelSpec& spec) {
+absl::StatusOr<Trainee> TraineeOf(ModelSpec spec, std::optional<uint64_t> seed) {
+  spec.seed = seed.value_or(spec.seed);
   Trainee trainee;
   if (spec.pocketnn.profile == PocketNnProfile::kReference) {
     TALLY_ASSIGN_OR_RETURN(trainee.reference, MakeReferenceRun(spec));
@@ -65,24 +66,28 @@ absl::StatusOr<Checkpoint> CheckpointFromBytes(std::string_view bytes, const std
                       text::StrCat(path, ": ", std::string(checkpoint.status().message())));
 }
 
-absl::StatusOr<Trainee> LoadTrainee(const std::string& source) {
+absl::StatusOr<Trainee> LoadTrainee(const std::string& source, std::optional<uint64_t> seed) {
   Trainee trainee;
   if (!Exists(source)) {
     const absl::StatusOr<ModelSpec> spec = ZooSpec(source);
-    if (spec.ok()) return TraineeOf(*spec);
+    if (spec.ok()) return TraineeOf(*spec, seed);
     return absl::Status(spec.status().code(),
                         text::StrCat("there is no file \"", source, "\", and ",
                                      std::string(spec.status().message())));
   }
   TALLY_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(source));
   if (LooksLikeCheckpoint(bytes)) {
+    if (seed.has_value()) {
+      return UsageError(text::StrCat(
+          source, " is a checkpoint, whose seed is that of its spec: leave out --seed"));
+    }
     TALLY_ASSIGN_OR_RETURN(Checkpoint checkpoint, CheckpointFromBytes(bytes, source));
     trainee.own = std::move(checkpoint.learner);
     return trainee;
   }
   const absl::StatusOr<ModelSpec> spec = ModelSpecFromYaml(bytes, source);
   if (!spec.ok()) return WithExitCode(spec.status(), ExitCode::kConfig);
-  return TraineeOf(*spec);
+  return TraineeOf(*spec, seed);
 }
 
 }  // namespace tally::cli

@@ -3,7 +3,9 @@
 #ifndef TALLY_CLIENT_CLI_FIT_INPUT_H_
 #define TALLY_CLIENT_CLI_FIT_INPUT_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,8 +31,10 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path);
 absl::StatusOr<Checkpoint> CheckpointFromBytes(std::string_view bytes, const std::string& path);
 
 // `source` is the name of a network of the zoo ("pocketnn/mnist-mlp"), unless a file of that name
-// exists: then a checkpoint or a spec in YAML, told apart by their first bytes.
-absl::StatusOr<Trainee> LoadTrainee(const std::string& source);
+// exists: then a checkpoint or a spec in YAML, told apart by their first bytes. `seed` goes before
+// the spec's; a usage error if `source` is a checkpoint.
+absl::StatusOr<Trainee> LoadTrainee(const std::string& source,
+                                    std::optional<uint64_t> seed = std::nullopt);
 
 }  // namespace tally::cli
 

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/arithmetic/shuffle.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 
@@ -72,8 +71,7 @@ absl::StatusOr<RemoteTrainingReport> TrainRemotely(const Client& client, const D
   uint64_t epoch = done > 0 ? (done - 1) / samples : 0;
   for (; epoch < options.plan.epochs; ++epoch) {
     const auto number = static_cast<uint32_t>(options.plan.first_epoch + epoch);
-    const std::vector<uint32_t> order =
-        EpochOrder(options.plan.shuffle_seed, number, dataset.count());
+    const std::vector<uint32_t> order = options.plan.Order(number, dataset.count());
     TALLY_RETURN_IF_ERROR(SendEpoch(*session, dataset, order,
                                     static_cast<size_t>(done - epoch * samples), batch_rows));
     done = (epoch + 1) * samples;

@@ -148,6 +148,10 @@ void AddTrainCommand(CommandSet& commands) {
                      "Passes over the data (default: what the spec's schedule asks for)");
   command.add_option("--shuffle-seed", options->plan.shuffle_seed,
                      "Decides the order of the samples (default: the spec's seed)");
+  command
+      .add_flag("--in-order", options->plan.in_order,
+                "No shuffling: every epoch in the order of the files")
+      ->excludes("--shuffle-seed");
   command.add_option("--first-epoch", options->plan.first_epoch,
                      "Go on with the order of this epoch, counted from 0, after an earlier run");
   command

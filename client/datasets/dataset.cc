@@ -1,5 +1,8 @@
 #include "client/datasets/dataset.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "core/text/strings.h"
 
 namespace tally {
@@ -46,6 +49,25 @@ absl::Status CheckFits(const Dataset& dataset, const ModelSpec& spec, std::strin
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Dataset> SplitOffLast(Dataset& dataset, uint32_t count) {
+  if (count == 0 || count >= dataset.count()) {
+    return absl::InvalidArgumentError(
+        text::StrCat("cannot hold out ", count, " of ", dataset.count(), " samples, expected 1 to ",
+                     dataset.count() - std::min(1u, dataset.count())));
+  }
+  const uint32_t kept = dataset.count() - count;
+  const auto first_row =
+      dataset.rows.begin() + static_cast<std::ptrdiff_t>(kept * dataset.row_bytes());
+  const auto first_label = dataset.labels.begin() + static_cast<std::ptrdiff_t>(kept);
+  Dataset last{dataset.shape,
+               dataset.type,
+               {first_row, dataset.rows.end()},
+               {first_label, dataset.labels.end()}};
+  dataset.rows.erase(first_row, dataset.rows.end());
+  dataset.labels.erase(first_label, dataset.labels.end());
+  return last;
 }
 
 }  // namespace tally

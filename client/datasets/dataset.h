@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/learner/model_spec.h"
 
 namespace tally {
@@ -38,6 +39,10 @@ std::string DescribeRow(const std::vector<uint32_t>& shape, ElementType type);
 // elements a row ([28,28] fits [784]) and labels below `classes`. Otherwise INVALID_ARGUMENT;
 // `name` is what the message calls the data.
 absl::Status CheckFits(const Dataset& dataset, const ModelSpec& spec, std::string_view name);
+
+// Takes the last `count` samples out of `dataset` into a set of their own. INVALID_ARGUMENT if
+// `count` is 0 or would leave none.
+absl::StatusOr<Dataset> SplitOffLast(Dataset& dataset, uint32_t count);
 
 }  // namespace tally
 

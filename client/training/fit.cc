@@ -4,7 +4,6 @@
 #include <chrono>
 
 #include "client/training/evaluate.h"
-#include "core/arithmetic/shuffle.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 
@@ -19,6 +18,9 @@ uint64_t NowNs() {
 
 absl::Status CheckData(const FitData& data, const ModelSpec& spec) {
   TALLY_RETURN_IF_ERROR(CheckFits(data.train, spec, "training data"));
+  if (data.held_out != nullptr) {
+    TALLY_RETURN_IF_ERROR(CheckFits(*data.held_out, spec, "held-out data"));
+  }
   if (data.test == nullptr) return absl::OkStatus();
   return CheckFits(*data.test, spec, "test data");
 }
@@ -29,8 +31,8 @@ class EpochRunner {
   EpochRunner(Learner& learner, const FitData& data, FitObserver& observer)
       : learner_(learner), data_(data), observer_(observer) {}
 
-  // Trains `order` in mini-batches; the last one may be partial.
-  void Run(uint32_t epoch, std::span<const uint32_t> order) {
+  // Trains `order` in mini-batches; the last one may be partial. `last`: of the epochs.
+  void Run(uint32_t epoch, std::span<const uint32_t> order, bool last) {
     EpochReport report;
     report.epoch = epoch;
     const uint64_t start = NowNs();
@@ -39,11 +41,17 @@ class EpochRunner {
       Step(order.subspan(first, std::min<size_t>(batch_size, order.size() - first)), report);
     }
     fit_.training_ns += NowNs() - start;
-    if (data_.test != nullptr) {
-      const Evaluation test =
-          Evaluate(*learner_.MakePredictor(), learner_.spec().classes, *data_.test);
-      report.test_total = test.total;
-      report.test_correct = test.correct;
+    const auto evaluate = [&](const Dataset& dataset, uint32_t& total, uint32_t& correct) {
+      const Evaluation found =
+          Evaluate(*learner_.MakePredictor(), learner_.spec().classes, dataset);
+      total = found.total;
+      correct = found.correct;
+    };
+    if (data_.held_out != nullptr) {
+      evaluate(*data_.held_out, report.held_out_total, report.held_out_correct);
+    }
+    if (data_.test != nullptr && (last || !data_.test_last_only)) {
+      evaluate(*data_.test, report.test_total, report.test_correct);
     }
     fit_.epochs.push_back(report);
     observer_.OnEpoch(report);
@@ -99,9 +107,9 @@ absl::StatusOr<FitReport> Fit(Learner& learner, const FitData& data, const Train
   EpochRunner runner(learner, data, observer);
   for (uint32_t i = 0; i < plan.epochs; ++i) {
     const uint32_t epoch = plan.first_epoch + i;
-    const std::vector<uint32_t> order = EpochOrder(plan.shuffle_seed, epoch, data.train.count());
+    const std::vector<uint32_t> order = plan.Order(epoch, data.train.count());
     TALLY_RETURN_IF_ERROR(CalibrateFrom(learner, data.train, order));
-    runner.Run(epoch, order);
+    runner.Run(epoch, order, i + 1 == plan.epochs);
   }
   return std::move(runner).Take();
 }
@@ -119,7 +127,7 @@ absl::StatusOr<FitReport> FitReference(ReferenceRun& run, const FitData& data, u
   }
   EpochRunner runner(learner, data, observer);
   for (uint32_t epoch = 0; epoch < epochs; ++epoch) {
-    runner.Run(epoch, run.NextEpochOrder(data.train.count()).first(whole));
+    runner.Run(epoch, run.NextEpochOrder(data.train.count()).first(whole), epoch + 1 == epochs);
   }
   return std::move(runner).Take();
 }

@@ -18,9 +18,11 @@ struct EpochReport {
   uint32_t epoch = 0;      // counted from 0
   int64_t train_loss = 0;  // sum over the epoch's samples, each before it was learnt
   uint32_t train_total = 0;
-  uint32_t train_correct = 0;  // predicted right before being learnt
-  uint32_t test_total = 0;     // 0 without test data
-  uint32_t test_correct = 0;   // after the epoch
+  uint32_t train_correct = 0;     // predicted right before being learnt
+  uint32_t held_out_total = 0;    // 0 without held-out data
+  uint32_t held_out_correct = 0;  // after the epoch
+  uint32_t test_total = 0;        // 0 if this epoch was not tested
+  uint32_t test_correct = 0;      // after the epoch
 };
 
 struct FitReport {
@@ -42,7 +44,10 @@ class FitObserver {
 
 struct FitData {
   const Dataset& train;
-  const Dataset* test = nullptr;  // may be absent
+  const Dataset* test = nullptr;      // may be absent
+  const Dataset* held_out = nullptr;  // may be absent; looked at after every epoch
+  // Whether the test data wait for the last epoch: who steers by the held-out data sees them once.
+  bool test_last_only = false;
 };
 
 // Trains by `plan`. A learner that wants calibration gets it from the first samples in training

@@ -1,16 +1,26 @@
 #include "client/training/training_plan.h"
 
 #include <cstring>
+#include <numeric>
 
+#include "core/arithmetic/shuffle.h"
 #include "core/text/strings.h"
 
 namespace tally {
+
+std::vector<uint32_t> TrainingPlan::Order(uint32_t epoch, uint32_t samples) const {
+  if (!in_order) return EpochOrder(shuffle_seed, epoch, samples);
+  std::vector<uint32_t> order(samples);
+  std::iota(order.begin(), order.end(), 0u);
+  return order;
+}
 
 absl::StatusOr<TrainingPlan> PlanTraining(const ModelSpec& spec, uint32_t samples,
                                           const PlanOptions& options) {
   TrainingPlan plan;
   plan.first_epoch = options.first_epoch;
   plan.shuffle_seed = options.shuffle_seed.value_or(spec.seed);
+  plan.in_order = options.in_order;
   if (options.epochs.has_value()) {
     plan.epochs = *options.epochs;
     if (plan.epochs == 0) return absl::InvalidArgumentError("epochs: 0, expected at least 1");

@@ -16,19 +16,24 @@
 
 namespace tally {
 
-// Epochs first_epoch, first_epoch + 1, ..., `epochs` of them. Epoch e visits the samples in the
-// order EpochOrder(shuffle_seed, e, samples) and ends with a flush: a partial mini-batch is
-// trained.
+// Epochs first_epoch, first_epoch + 1, ..., `epochs` of them. Each ends with a flush: a partial
+// mini-batch is trained.
 struct TrainingPlan {
   uint32_t epochs = 1;
   uint32_t first_epoch = 0;
   uint64_t shuffle_seed = 0;
+  bool in_order = false;
+
+  // The samples as epoch `epoch` visits them: EpochOrder(shuffle_seed, epoch, samples), or 0, 1,
+  // ...
+  std::vector<uint32_t> Order(uint32_t epoch, uint32_t samples) const;
 };
 
 struct PlanOptions {
   std::optional<uint32_t> epochs = std::nullopt;  // absent: what is left of the spec's schedule
   uint32_t first_epoch = 0;                       // more than 0 continues an earlier run's order
   std::optional<uint64_t> shuffle_seed = std::nullopt;  // absent: the spec's seed
+  bool in_order = false;  // no shuffling: every epoch as the files have it
 };
 
 // INVALID_ARGUMENT if no epoch is left.

@@ -94,6 +94,42 @@ TEST_F(OfflineCommandsTest, GoingOnFromACheckpointEqualsOneRun) {
   EXPECT_EQ(Field(rest.out, "digest"), whole);
 }
 
+TEST_F(OfflineCommandsTest, HeldOutSamplesAreTheLastOnesAndAreNotTrained) {
+  const RunResult fit = Fit({"--epochs", "2", "--hold-out", "105", "--test", "last"});
+  ASSERT_EQ(fit.exit_code, 0) << fit.err;
+  EXPECT_EQ(Field(fit.out, "train_total"), "300");
+  EXPECT_EQ(Field(fit.out, "held_out_total"), "105");
+  EXPECT_EQ(Field(fit.out, "test_total"), "50");
+  const std::string epochs = fit.out.substr(fit.out.find("\"epochs\":"));
+  EXPECT_EQ(Field(epochs, "test_correct"), "0") << "the first epoch is not tested";
+  EXPECT_NE(Field(epochs, "held_out_correct"), "");
+  EXPECT_EQ(Field(Fit({"--epochs", "1", "--test", "never"}).out, "test_total"), "0");
+  EXPECT_EQ(Fit({"--epochs", "1", "--test", "sometimes"}).exit_code, 64);
+  for (const char* all : {"0", "405", "4000000000"}) {
+    const RunResult refused = Fit({"--epochs", "1", "--hold-out", all});
+    EXPECT_EQ(refused.exit_code, 65) << all;
+    EXPECT_NE(refused.err.find("of 405 samples, expected 1 to 404"), std::string::npos)
+        << refused.err;
+  }
+}
+
+TEST_F(OfflineCommandsTest, ASeedGoesBeforeTheSpecsButNotBeforeACheckpoints) {
+  const std::string first = Field(Fit({"--epochs", "1"}).out, "digest");
+  EXPECT_EQ(Field(Fit({"--epochs", "1", "--seed", "1"}).out, "digest"), first);
+  EXPECT_NE(Field(Fit({"--epochs", "1", "--seed", "2", "--out", Out("two")}).out, "digest"), first);
+  const RunResult refused =
+      RunTally({"fit", Out("two"), "--data", Data(), "--epochs", "1", "--seed", "1"});
+  EXPECT_EQ(refused.exit_code, 64);
+  EXPECT_NE(refused.err.find("leave out --seed"), std::string::npos) << refused.err;
+}
+
+TEST_F(OfflineCommandsTest, InOrderIsAnOrderOfItsOwn) {
+  const RunResult in_order = Fit({"--epochs", "1", "--in-order"});
+  ASSERT_EQ(in_order.exit_code, 0) << in_order.err;
+  EXPECT_NE(Field(in_order.out, "digest"), Field(Fit({"--epochs", "1"}).out, "digest"));
+  EXPECT_EQ(Fit({"--epochs", "1", "--in-order", "--shuffle-seed", "1"}).exit_code, 64);
+}
+
 TEST_F(OfflineCommandsTest, FilesAndFolderNameTheSameData) {
   const std::string by_folder = Field(Fit({"--epochs", "1"}).out, "digest");
   const RunResult by_file = RunTally({"fit", "pocketnn/mnist-mlp", "--epochs", "1", "--json",

@@ -120,6 +120,47 @@ TEST(FitTest, TestingDoesNotChangeWhatIsLearnt) {
   EXPECT_EQ(report->epochs.back().test_total, 100u);
 }
 
+TEST(FitTest, HeldOutDataArePredictedAfterEachEpochAndTestDataAfterTheLast) {
+  const Dataset train = SmallData(10);
+  const Dataset held_out = SmallData(30, 1);
+  const Dataset test = SmallData(100, 2);
+  FitObserver nobody;
+  const auto watched = Make(SmallSpec());
+  const auto without = Make(SmallSpec());
+  const FitData data{.train = train, .test = &test, .held_out = &held_out, .test_last_only = true};
+  const TrainingPlan plan{.epochs = 3, .shuffle_seed = 1};
+  const auto report = Fit(*watched, data, plan, nobody);
+  ASSERT_TRUE(report.ok()) << report.status();
+  const auto on_all = Fit(*without, {train, &held_out}, plan, nobody);
+  ASSERT_TRUE(on_all.ok());
+  EXPECT_EQ(State(*watched), State(*without));
+  const uint32_t tested[] = {0, 0, 100};
+  for (size_t epoch = 0; epoch < 3; ++epoch) {
+    EXPECT_EQ(report->epochs[epoch].held_out_total, 30u);
+    EXPECT_EQ(report->epochs[epoch].held_out_correct, on_all->epochs[epoch].test_correct);
+    EXPECT_EQ(report->epochs[epoch].test_total, tested[epoch]);
+  }
+  EXPECT_EQ(report->epochs.back().test_correct,
+            Evaluate(*watched->MakePredictor(), 3, test).correct);
+}
+
+TEST(FitTest, TakesTheSamplesInTheirOrderIfThePlanSaysSo) {
+  const Dataset data = SmallData(10);
+  std::vector<uint32_t> order(10);
+  for (uint32_t i = 0; i < 10; ++i) order[i] = i;
+  const auto by_hand = Make(SmallSpec());
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    for (const auto& [first, rows] : {std::pair{0, 4}, {4, 4}, {8, 2}}) {
+      StepByHand(*by_hand, data, order, static_cast<size_t>(first), static_cast<size_t>(rows));
+    }
+  }
+  const auto fitted = Make(SmallSpec());
+  FitObserver nobody;
+  ASSERT_TRUE(
+      Fit(*fitted, {data}, {.epochs = 2, .shuffle_seed = 1, .in_order = true}, nobody).ok());
+  EXPECT_EQ(State(*fitted), State(*by_hand));
+}
+
 TEST(FitTest, AnotherSeedGivesAnotherModel) {
   const Dataset data = SmallData(30);
   FitObserver nobody;
@@ -195,6 +236,7 @@ TEST(FitTest, RefusesDataThatDoNotFitAndLeavesTheModelAlone) {
   expect_refused({wrong_shape}, "uint8 [11]");
   expect_refused({wrong_label}, "sample 3 has label 3, expected 0 to 2");
   expect_refused({good, &wrong_label}, "test data");
+  expect_refused({.train = good, .held_out = &wrong_label}, "held-out data");
 }
 
 class CountingObserver : public FitObserver {
