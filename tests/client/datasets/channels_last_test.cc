@@ -29,7 +29,7 @@ TEST(ChannelsLastTest, OnlyShapesThatDifferByTheFirstDimensionAreMoved) {
 TEST(ChannelsLastTest, EveryElementFindsItsPlace) {
   for (const ElementType type : {ElementType::kUint8, ElementType::kInt16}) {
     const size_t bytes = ElementBytes(type);
-    Dataset dataset{.shape = {3, 4, 5}, .type = type, .labels = {0, 1}};
+    Dataset dataset{.shape = {3, 4, 5}, .type = type, .rows = {}, .labels = {0, 1}};
     for (size_t i = 0; i < 2 * 60 * bytes; ++i) {
       dataset.rows.push_back(static_cast<std::byte>(i));
     }
@@ -52,7 +52,7 @@ TEST(ChannelsLastTest, EveryElementFindsItsPlace) {
 }
 
 TEST(SplitOffLastTest, TakesTheLastSamplesAndLeavesTheOthers) {
-  Dataset dataset{.shape = {2}, .labels = {4, 5, 6}};
+  Dataset dataset{.shape = {2}, .rows = {}, .labels = {4, 5, 6}};
   for (int i = 0; i < 6; ++i) dataset.rows.push_back(static_cast<std::byte>(i));
   const auto last = SplitOffLast(dataset, 1);
   ASSERT_TRUE(last.ok()) << last.status();
