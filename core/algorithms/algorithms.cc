@@ -19,7 +19,7 @@ absl::Status UnknownAlgorithm(const ModelSpec& spec) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
-                                                     Collective* collective) {
+                                                     const LearnerEnvironment& environment) {
   TALLY_RETURN_IF_ERROR(ValidateModelSpec(spec));
   if (spec.algorithm != kPocketNn) {
     return UnknownAlgorithm(spec);
@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
   }
   TALLY_RETURN_IF_ERROR(pocketnn::CheckBounds(spec));
   return std::make_unique<pocketnn::PocketNnLearner>(
-      spec, pocketnn::LearnerOptions{.collective = collective});
+      spec, pocketnn::LearnerOptions{.environment = environment});
 }
 
 uint64_t LearnerBytes(const ModelSpec& spec) { return pocketnn::PocketNnLearner::Bytes(spec); }

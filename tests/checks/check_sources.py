@@ -22,10 +22,10 @@ TOP = {"core", "proto", "daemon", "client", "deploy", "tests", "CMakeLists.txt",
 LINES_MAX = 500
 
 # Each folder may include itself and the folders after its colon.
-CORE_STAIR = ["arithmetic", "tensor", "kernels", "text", "learner", "algorithms", "checkpoint"]
-STAIR = {"core/algorithms": {"core/" + f for f in CORE_STAIR[:5]},
-         "core/checkpoint": {"core/" + f for f in CORE_STAIR[:5]}}
-for index, folder in enumerate(CORE_STAIR[:5]):
+CORE_STAIR = ["arithmetic", "tensor", "parallel", "kernels", "text", "learner", "algorithms", "checkpoint"]
+STAIR = {"core/algorithms": {"core/" + f for f in CORE_STAIR[:6]},
+         "core/checkpoint": {"core/" + f for f in CORE_STAIR[:6]}}
+for index, folder in enumerate(CORE_STAIR[:6]):
     STAIR["core/" + folder] = {"core/" + f for f in CORE_STAIR[:index]}
 DAEMON_STAIR = {
     "daemon/platform": set(),

@@ -67,7 +67,7 @@ PocketNnLearner::PocketNnLearner(const ModelSpec& spec, const LearnerOptions& op
   for (size_t l = 0; l < spec.layers.size(); ++l) {
     training_.push_back(MakeLayerTraining(l));
   }
-  if (options.collective != nullptr) {
+  if (options.environment.collective != nullptr) {
     // Every weight and bias, then the step's loss and count of correct rows.
     shared_sums_ = Tensor<int64_t>(Shape({ParameterCount(spec) + 2}));
   }
@@ -154,7 +154,7 @@ StepReport PocketNnLearner::TrainStep(const RowBatch& rows, std::span<const uint
       UpdateLayer(l, rows.rows);
     }
   }
-  if (options_.collective != nullptr) {
+  if (options_.environment.collective != nullptr) {
     SumAcrossRanks(rows.rows, report);
     ApplySums();
   } else if (!layer_by_layer) {

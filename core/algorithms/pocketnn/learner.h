@@ -35,17 +35,16 @@
 #include "core/kernels/packed_matrix.h"
 #include "core/kernels/row_table.h"
 #include "core/kernels/update.h"
-#include "core/learner/collective.h"
 #include "core/learner/learner.h"
+#include "core/learner/learner_environment.h"
 #include "core/tensor/tensor.h"
 
 namespace tally::pocketnn {
 
 // What a learner is built with besides its spec.
 struct LearnerOptions {
-  // Borrowed; null: this process alone. The rows of all ranks together are at most batch_size a
-  // step.
-  Collective* collective = nullptr;
+  // The rows of all ranks of a collective together are at most batch_size a step.
+  LearnerEnvironment environment = {};
   // Takes the wide kernels even where the 16-bit ones would do; tests compare both.
   bool always_wide = false;
   // The stream of the published program, borrowed; set exactly under the reference profile.

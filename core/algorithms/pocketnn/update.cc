@@ -180,7 +180,7 @@ void PocketNnLearner::SumAcrossRanks(size_t rows, StepReport& report) {
   }
   rest[0] = report.loss;
   rest[1] = static_cast<int64_t>(report.correct);
-  options_.collective->Sum(shared_sums_.elements());
+  options_.environment.collective->Sum(shared_sums_.elements());
   report.loss = rest[0];
   report.correct = static_cast<uint64_t>(rest[1]);
 }

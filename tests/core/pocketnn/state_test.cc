@@ -29,7 +29,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::unique_ptr<Learner> Make(const ModelSpec& spec, Collective* collective = nullptr) {
-  auto learner = MakeLearner(spec, collective);
+  auto learner = MakeLearner(spec, {.collective = collective});
   EXPECT_TRUE(learner.ok()) << learner.status();
   return *std::move(learner);
 }

@@ -1,0 +1,120 @@
+// Goal: a WorkerPool does every part exactly once, whoever calls it and however many threads it
+// has. Method: counters a part, on pools of many sizes; callers that meet in one pool; workers that
+// are made late by blocking the others. The thread sanitizer looks for what plain runs cannot show.
+
+#include "core/parallel/worker_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <numeric>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace tally {
+namespace {
+
+TEST(WorkerPoolTest, DoesEachPartOnceForAnyNumberOfThreadsAndParts) {
+  for (const size_t threads : {1, 2, 3, 5, 8}) {
+    WorkerPool pool(threads);
+    EXPECT_EQ(pool.threads(), threads);
+    for (const size_t parts : {0, 1, 2, 3, 7, 64, 1000, 65535}) {
+      std::vector<int> done(parts, 0);  // not atomic: no part is done twice at a time either
+      pool.Run(parts, [&](size_t part, size_t) { ++done[part]; });
+      EXPECT_EQ(std::count(done.begin(), done.end(), 1), static_cast<std::ptrdiff_t>(parts))
+          << threads << " threads, " << parts << " parts";
+    }
+  }
+}
+
+TEST(WorkerPoolTest, ShowsTheCallerWhatWorkersWroteInThousandsOfRuns) {
+  WorkerPool pool(3);
+  std::vector<uint64_t> values(30, 0);
+  for (uint64_t run = 1; run <= 5000; ++run) {
+    pool.Run(values.size(), [&](size_t part, size_t) { values[part] += run * part; });
+    // Read at once, between two runs.
+    const uint64_t total = std::accumulate(values.begin(), values.end(), uint64_t{0});
+    ASSERT_EQ(total, 29 * 30 / 2 * (run * (run + 1) / 2));
+  }
+}
+
+TEST(WorkerPoolTest, GivesEachThreadAnIndexOfItsOwn) {
+  constexpr size_t kThreads = 4;
+  WorkerPool pool(kThreads);
+  std::atomic<int> inside[kThreads] = {};
+  std::atomic<bool> shared = false;
+  for (int run = 0; run < 200; ++run) {
+    pool.Run(64, [&](size_t, size_t thread) {
+      ASSERT_LT(thread, kThreads);
+      if (inside[thread].fetch_add(1) != 0) shared = true;
+      inside[thread].fetch_sub(1);
+    });
+  }
+  EXPECT_FALSE(shared);
+}
+
+TEST(WorkerPoolTest, LetsTheOthersDoWhatABlockedThreadDoesNotGetTo) {
+  WorkerPool pool(2);
+  std::atomic<size_t> done = 0;
+  // Whoever takes part 0 waits until all other parts are done: its share must go to the other.
+  pool.Run(100, [&](size_t part, size_t) {
+    while (part == 0 && done < 99) std::this_thread::yield();
+    ++done;
+  });
+  EXPECT_EQ(done, 100u);
+}
+
+TEST(WorkerPoolTest, UsesWorkersAtAll) {
+  WorkerPool pool(2);
+  std::mutex mutex;
+  std::set<std::thread::id> seen;
+  // Part 0 does not return before another thread has taken a part.
+  pool.Run(2, [&](size_t part, size_t) {
+    {
+      const std::lock_guard lock(mutex);
+      seen.insert(std::this_thread::get_id());
+    }
+    while (part == 0) {
+      const std::lock_guard lock(mutex);
+      if (seen.size() == 2) return;
+    }
+  });
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen.count(std::this_thread::get_id()), 1u);
+}
+
+TEST(WorkerPoolTest, ServesCallersThatMeetWithoutMixingTheirWork) {
+  WorkerPool pool(3);
+  constexpr size_t kParts = 40;
+  std::vector<std::thread> callers;
+  for (uint64_t caller = 1; caller <= 4; ++caller) {
+    callers.emplace_back([&pool, caller] {
+      std::vector<uint64_t> values(kParts, 0);
+      for (int run = 0; run < 1000; ++run) {
+        pool.Run(kParts, [&](size_t part, size_t) { values[part] += caller; });
+      }
+      EXPECT_EQ(values, std::vector<uint64_t>(kParts, 1000 * caller));
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+TEST(WorkerPoolTest, StopsAtOnceWhetherItWorkedOrNot) {
+  for (int i = 0; i < 50; ++i) {
+    WorkerPool idle(4);
+    WorkerPool used(4);
+    used.Run(4, [](size_t, size_t) {});
+  }
+}
+
+TEST(WorkerPoolDeathTest, RefusesNumbersOutOfRange) {
+  EXPECT_DEATH(WorkerPool(0), "check failed");
+  EXPECT_DEATH(WorkerPool(WorkerPool::kThreadsMax + 1), "check failed");
+  EXPECT_DEATH(WorkerPool(2).Run(65536, [](size_t, size_t) {}), "check failed");
+}
+
+}  // namespace
+}  // namespace tally
