@@ -85,10 +85,11 @@ else
   stage "tests (tsan)" suite tsan
   export TALLY_LONG=1
   stage "long variants (dev)" suite dev
-  # And deploy/cross/test-levels.sh armhf, whose sysroot some mirrors cannot serve.
-  for arch in armel arm64; do
+  for arch in armel armhf arm64; do
     stage "kernel levels ($arch, emulated)" deploy/cross/test-levels.sh "$arch"
   done
+  stage "cross-build and packages (amd64)" deploy/cross/build.sh amd64
+  stage "packages (amd64)" tests/packages/run.sh amd64
 fi
 
 echo "took $((SECONDS - started)) s"

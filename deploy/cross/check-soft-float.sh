@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/deploy/cross
-"$here/build.sh" armel
+"$here/build.sh" armel core/all
 out=$root/build/cross/armel
 
 cat >"$out/must_fail.cc" <<'END'

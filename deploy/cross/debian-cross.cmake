@@ -9,7 +9,9 @@ endif()
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SYSROOT)
 set(CMAKE_SYSROOT ${SYSROOT})
 # Runs what the build has to run, tests for their names; $QEMU_CPU chooses the CPU.
-set(CMAKE_CROSSCOMPILING_EMULATOR ${TALLY_EMULATOR};-L;${SYSROOT})
+if(TALLY_EMULATOR)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${TALLY_EMULATOR};-L;${SYSROOT})
+endif()
 set(CMAKE_FIND_ROOT_PATH ${SYSROOT})
 # Programs (protoc, its plugins) run on the build machine; everything else is the target's.
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

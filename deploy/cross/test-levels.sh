@@ -27,7 +27,7 @@ export QEMU_LD_PREFIX=$out/sysroot
 for machine in "${machines[@]}"; do
   export QEMU_CPU=${machine%%:*}
   wanted=$(tr ' ' '\n' <<<"${machine#*:}" | sort)
-  found=$("$emulator" "$out/tests/bin/core_kernels_test" --gtest_list_tests |
+  found=$("$emulator" "$out/objects/bin/core_kernels_test" --gtest_list_tests |
     sed -n 's/^  .*\/\([a-z0-9]*\)  # GetParam.*/\1/p' | sort -u)
   if [ "$found" != "$wanted" ]; then
     echo "test-levels: $arch on $QEMU_CPU has levels" $found "where" $wanted "were expected" >&2
@@ -35,6 +35,6 @@ for machine in "${machines[@]}"; do
   fi
   for test in core_arithmetic_test core_kernels_test; do
     echo "== $test on $QEMU_CPU:" $found
-    "$emulator" "$out/tests/bin/$test" --gtest_brief=1 --gtest_filter='-*DeathTest*'
+    "$emulator" "$out/objects/bin/$test" --gtest_brief=1 --gtest_filter='-*DeathTest*'
   done
 done

@@ -7,10 +7,12 @@ root=$(cd "$here/../.." && pwd)
 cd "$root"
 /usr/bin/python3 "$here/check_sources.py" --self-test
 /usr/bin/python3 "$here/check_sources.py" "$root"
-# The example configurations, with the program if it is built.
+/usr/bin/python3 "$here/check_pages.py" --self-test
+# The example configurations and the manual pages, with the programs if they are built.
 for program in "$root"/build/{dev,release}/bin/tallyd; do
-  [ -x "$program" ] || continue
-  for example in "$root"/deploy/examples/*.yaml; do
+  [ -x "$program" ] && [ -x "${program%d}" ] || continue
+  /usr/bin/python3 "$here/check_pages.py" "$root" "$(dirname "$program")"
+  for example in "$root"/deploy/{examples,debian}/*.yaml; do
     "$program" --check-config --config "$example" >/dev/null
     echo "checked $(basename "$example")"
   done
