@@ -2,6 +2,7 @@
 
 #include <sysexits.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -97,13 +98,19 @@ absl::Status Daemon::StartServer() {
 absl::Status Daemon::OpenListeners() {
   const config::Listen& listen = config_.listen;
   TALLY_ASSIGN_OR_RETURN(listeners_, platform::Listener::FromSystemd(listen.insecure));
-  if (!listeners_.empty()) return absl::OkStatus();
-  if (!listen.unix_path.empty()) {
+  // A passed socket stands for the configured one of its kind.
+  const auto passed = [this](bool is_unix) {
+    return std::any_of(listeners_.begin(), listeners_.end(),
+                       [&](const platform::Listener& each) { return each.is_unix() == is_unix; });
+  };
+  const bool unix_passed = passed(true);
+  const bool tcp_passed = passed(false);
+  if (!listen.unix_path.empty() && !unix_passed) {
     TALLY_ASSIGN_OR_RETURN(platform::Listener listener,
                            platform::Listener::Unix(listen.unix_path, UnixMode(listen)));
     listeners_.push_back(std::move(listener));
   }
-  if (!listen.tcp.empty()) {
+  if (!listen.tcp.empty() && !tcp_passed) {
     TALLY_ASSIGN_OR_RETURN(const auto address, config::ParseTcpAddress(listen.tcp));
     TALLY_ASSIGN_OR_RETURN(platform::Listener listener,
                            platform::Listener::Tcp(address.host, address.port));

@@ -140,7 +140,8 @@ struct MainLoop::Impl {
   }
 
   void FeedWatchdog() {
-    watchdog_timer.expires_after(std::chrono::milliseconds(watchdog_ms / 2));
+    // Four looks an interval: a mini-batch may take three quarters of it.
+    watchdog_timer.expires_after(std::chrono::milliseconds(watchdog_ms / 4));
     watchdog_timer.async_wait([this](error_code error) {
       if (error) return;
       if (handlers.made_progress()) platform::NotifyWatchdog();

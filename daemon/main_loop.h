@@ -20,7 +20,7 @@ class MainLoop {
     // signal cuts short and which an interactive SIGINT does not have.
     std::function<void()> stopping;
     std::function<void()> reload;  // SIGHUP
-    // At half the watchdog's interval: whether the daemon is alive in earnest.
+    // At a quarter of the watchdog's interval: whether the daemon is alive in earnest.
     std::function<bool()> made_progress;
   };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that a job needs. The one place where packages are named.
 #
-#   deploy/install-deps.sh GROUP...          groups: build test cross boards target counting packages peers
+#   deploy/install-deps.sh GROUP...          groups: build test cross boards board target proof counting packages peers
 #   deploy/install-deps.sh --list GROUP...   only names them
 #
 # Needs root (or sudo) only when something is missing.
@@ -16,7 +16,7 @@ declare -A groups=(
   [build]="g++ cmake ninja-build ccache pkg-config protobuf-compiler protobuf-compiler-grpc $libraries"
   # What the tests and benchmark programs need on top.
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-grpcio python3-protobuf
-    binutils git"
+    binutils git systemd"
   # The soft-float cross-build.
   [cross]="g++-arm-linux-gnueabi binutils-arm-linux-gnueabi mmdebstrap arch-test"
   # Cross-builds for the other boards, and the emulator that runs their tests.
@@ -27,6 +27,10 @@ declare -A groups=(
   [counting]="g++ qemu-user"
   # What makes the Debian packages.
   [packages]="debhelper po-debconf lintian"
+  # The emulated board of tests/board.
+  [board]="qemu-system-arm qemu-user-static mmdebstrap arch-test e2fsprogs cpio kmod"
+  # The search for floating-point types in the sources, and the checks of the systemd units.
+  [proof]="clang-tools binutils binutils-arm-linux-gnueabihf g++-aarch64-linux-gnu"
   # What Tally is measured against; large, and only tests/bench/peers.sh wants it.
   [peers]="libopenblas-dev libtorch-dev libdnnl-dev"
 )

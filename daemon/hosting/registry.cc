@@ -251,7 +251,10 @@ absl::Status DirectoryRegistry::Remove(const std::string& name) {
 void DirectoryRegistry::WaitRecovered(const std::function<void(std::string_view)>& progress) {
   constexpr uint64_t kLineMs = 1000;
   for (const std::shared_ptr<RunningHost>& host : Hosts()) {
+    uint64_t before = host->heartbeat();
     while (!host->WaitRecovered(DeadlineAfterMs(clock_.MonotonicNs(), kLineMs))) {
+      const uint64_t now = host->heartbeat();
+      if (std::exchange(before, now) == now) continue;  // a recovery that hangs gets no more time
       const std::string detail = host->status().detail;
       progress(text::StrCat("Replaying ", host->name(), detail.empty() ? "" : ": ", detail));
     }

@@ -60,7 +60,7 @@ class Registry {
   virtual absl::Status Delete(std::string_view name) = 0;
 
   // Waits until no model is REPLAYING. `progress` is called about once a second with one line of
-  // status.
+  // status, while the recovery that is waited for moves.
   virtual void WaitRecovered(const std::function<void(std::string_view)>& progress) = 0;
 
   // Drains every host; returns the first error after trying all.

@@ -45,7 +45,7 @@ class FaultDisk;  // the tree of files and directories, and what of it is durabl
 enum class CrashKind : uint8_t { kPowerLoss, kKill };
 
 // Thread-safe.
-class FaultFileSystem final : public FileSystem {
+class FaultFileSystem : public FileSystem {
  public:
   FaultFileSystem();
   ~FaultFileSystem() override;

@@ -7,7 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "core/algorithms/algorithms.h"
 #include "core/checkpoint/checkpoint.h"
@@ -292,6 +295,49 @@ TEST_F(RegistryTest, FeedsTheWatchdogWhileIdleOrMoving) {
   }
   probe.WaitIdle();
   EXPECT_TRUE(registry_->MadeProgress());
+}
+
+// A disk whose checkpoints cannot be read until it is released.
+class StuckFileSystem final : public storage::FaultFileSystem {
+ public:
+  absl::StatusOr<std::string> ReadFile(const std::string& path) override {
+    MutexLock lock(mutex_);
+    while (stuck_) changed_.Wait(mutex_);
+    return FaultFileSystem::ReadFile(path);
+  }
+  void Set(bool stuck) {
+    MutexLock lock(mutex_);
+    stuck_ = stuck;
+    changed_.NotifyAll();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool stuck_ = false;
+};
+
+TEST_F(RegistryTest, ARecoveryThatHangsDoesNotAskForMoreTime) {
+  StuckFileSystem disk;
+  const auto open = [&] {
+    auto registry = Registry::Open(
+        disk, clock_, options_, [](const std::string&, bool) {}, [](const absl::Status&) {});
+    EXPECT_TRUE(registry.ok()) << registry.status();
+    return *std::move(registry);
+  };
+  ASSERT_TRUE(open()->Create(TinySpec("digits")).ok());
+  disk.Set(true);
+  const auto registry = open();
+  std::atomic<int> lines = 0;
+  std::thread waiter([&] { registry->WaitRecovered([&](std::string_view) { ++lines; }); });
+  for (int i = 0; i < 25; ++i) {
+    clock_.AdvanceNs(2'000'000'000);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the waiter looks once a second
+  }
+  EXPECT_EQ(lines, 0);
+  disk.Set(false);
+  waiter.join();
+  EXPECT_EQ((*registry->Find("digits"))->status().state, ModelState::kReady);
 }
 
 TEST_F(RegistryTest, DrainsAllModels) {

@@ -36,7 +36,8 @@ TempFolder::TempFolder() {
 TempFolder::~TempFolder() { std::filesystem::remove_all(path_); }
 
 DaemonProcess::DaemonProcess(const Options& options, const std::string& log) : log_(log) {
-  std::vector<std::string> texts = {TALLYD_PATH};
+  std::vector<std::string> texts = options.launcher;
+  texts.push_back(TALLYD_PATH);
   texts.insert(texts.end(), options.arguments.begin(), options.arguments.end());
   std::vector<char*> argv;
   for (std::string& text : texts) argv.push_back(text.data());
@@ -49,7 +50,7 @@ DaemonProcess::DaemonProcess(const Options& options, const std::string& log) : l
   dup2(fd, STDERR_FILENO);
   for (std::string& variable : environment) putenv(variable.data());
   if (options.in_child) options.in_child();
-  execv(TALLYD_PATH, argv.data());
+  execvp(argv[0], argv.data());
   _exit(127);
 }
 

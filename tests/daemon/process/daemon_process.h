@@ -32,6 +32,8 @@ class DaemonProcess {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  // "NAME=value", added
     std::function<void()> in_child;        // after fork, before exec
+    // What to run: a program that starts tallyd, itself looked for in PATH, or tallyd.
+    std::vector<std::string> launcher;
   };
   // Standard output and error go to `log`.
   DaemonProcess(const Options& options, const std::string& log);

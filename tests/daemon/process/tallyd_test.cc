@@ -50,8 +50,8 @@ class TallydTest : public ::testing::Test {
                                        const std::vector<std::string>& environment = {},
                                        const std::function<void()>& in_child = {}) {
     const std::string log = folder_ / ("log" + std::to_string(++started_));
-    return std::make_unique<DaemonProcess>(DaemonProcess::Options{arguments, environment, in_child},
-                                           log);
+    return std::make_unique<DaemonProcess>(
+        DaemonProcess::Options{arguments, environment, in_child, launcher_}, log);
   }
   std::unique_ptr<DaemonProcess> StartReady(const std::string& more = "") {
     auto daemon = Start({"--config", Config(more)});
@@ -89,6 +89,7 @@ class TallydTest : public ::testing::Test {
   }
 
   TempFolder folder_;
+  std::vector<std::string> launcher_;
   int started_ = 0;
 };
 
@@ -424,6 +425,28 @@ TEST_F(TallydTest, ASocketPassedBySystemdIsServedInsteadOfTheConfiguredOnes) {
   daemon->Signal(SIGTERM);
   EXPECT_EQ(daemon->Wait(), 0);
   EXPECT_TRUE(std::filesystem::exists(path));  // it is systemd's
+}
+
+TEST_F(TallydTest, TheFirstClientOfAnActivatedSocketStartsTheDaemonAndIsServed) {
+  const std::string path = folder_ / "activated.sock";
+  launcher_ = {"systemd-socket-activate", "--listen=" + path, "--fdname=grpc",
+               "--setenv=TALLY_LISTEN__TCP=127.0.0.1:0"};
+  auto daemon = Start({"--config", Config()});
+  ASSERT_TRUE(daemon->WaitForLog("Listening on")) << daemon->Log();
+  v1::TrainResponse response;
+  const grpc::Status trained = Train(Connect("unix:" + path), 1, 8, response);
+  ASSERT_TRUE(trained.ok()) << trained.error_message() << daemon->Log();
+  EXPECT_EQ(response.accepted(), 8u);
+  // systemd's Unix socket stands for the configured one; the TCP one has no such stand-in.
+  ASSERT_TRUE(daemon->WaitForLog("info: ready")) << daemon->Log();
+  EXPECT_EQ(daemon->Address(0), "unix:" + path);
+  EXPECT_THAT(daemon->Address(1), ::testing::StartsWith("127.0.0.1:"));
+  EXPECT_EQ(daemon->Address(2), "");
+  v1::Model model;
+  EXPECT_TRUE(Get(Connect(daemon->Address(1)), model).ok());
+  EXPECT_EQ(model.accepted_position(), 8u);
+  daemon->Signal(SIGTERM);
+  EXPECT_EQ(daemon->Wait(), 0);
 }
 
 }  // namespace
