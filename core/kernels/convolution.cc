@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/arithmetic/check.h"
+#include "core/kernels/convolution_panels.h"
+#include "core/kernels/convolution_strips.h"
 #include "core/kernels/convolution_windows.h"
 #include "core/kernels/gemm_driver.h"
 
@@ -11,7 +13,7 @@ namespace {
 
 constexpr size_t kGroup = PackedMatrix<int8_t>::kGroup;
 
-void CheckShape(const ConvolutionShape& shape, const PackedMatrix<int8_t>& weights) {
+void CheckWeights(const ConvolutionShape& shape, const PackedMatrix<int8_t>& weights) {
   TALLY_CHECK(weights.rows() == shape.Depth() && weights.columns() == shape.units);
 }
 
@@ -34,105 +36,113 @@ void MultiplyWindows(const Windows& windows, size_t count, size_t begin, size_t 
   }
 }
 
-// Panels of the factor that errors are multiplied with: the weights turned by 180 degrees, with
-// units and channels exchanged. Row (r * kernel_width + c) * units + u holds the weights of unit u
-// that lie in row r and column c counted from the end; columns are channels.
-class TurnedPanels {
- public:
-  static constexpr size_t kPanelsMax = 8;
-
-  TurnedPanels(const ConvolutionShape& shape, const PackedMatrix<int8_t>& weights)
-      : shape_(shape), weights_(weights) {}
-
-  size_t panels() const { return (shape_.channels + kTileColumns - 1) / kTileColumns; }
-  size_t rows() const { return shape_.kernel_height * shape_.kernel_width * shape_.units; }
-
-  // Rows [begin, end), whole groups but for the last one, of the panels [first, last).
-  PanelBlock Make(size_t first, size_t last, size_t begin, size_t end) {
-    PanelBlock block = {};
-    block.first = reinterpret_cast<const std::byte*>(lines_);
-    block.panel_bytes = (kTileLinesMax + 1) * kTileLineBytes;
-    block.panels = last - first;
-    block.lines = (end - begin + kGroup - 1) / kGroup;
-    block.last_columns = std::min(kTileColumns, shape_.channels - (last - 1) * kTileColumns);
-    for (size_t p = first; p < last; ++p) {
-      int8_t* lines = lines_ + (p - first) * block.panel_bytes;
-      std::fill_n(lines, block.lines * kTileLineBytes, int8_t{0});
-      for (size_t row = begin; row < end; ++row) {
-        CopyRow(row, p * kTileColumns,
-                lines + (row - begin) / kGroup * kTileLineBytes + (row - begin) % kGroup);
-      }
-    }
-    return block;
-  }
-
- private:
-  void CopyRow(size_t row, size_t channel, int8_t* lanes) const {
-    const size_t turned = shape_.kernel_height * shape_.kernel_width - 1 - row / shape_.units;
-    const size_t count = std::min(kTileColumns, shape_.channels - channel);
-    const size_t from = turned * shape_.channels + channel;
-    for (size_t j = 0; j < count; ++j) {
-      lanes[j * kGroup] = weights_.At(from + j, row % shape_.units);
+// For windows that no strip has room for: blocks of their columns, copied one by one.
+[[gnu::noinline]] void MultiplyCopies(const Windows& windows, size_t images,
+                                      const KernelSource& source, MatrixView<int32_t> z,
+                                      RowsDone done) {
+  MadePanels made(source);
+  const size_t depth = windows.Depth();
+  const Pieces blocks((depth + kGroup - 1) / kGroup, kTileLinesMax);
+  const Pieces chunks(source.panels(), MadePanels::kBytes / ((blocks.End(0) + 1) * kTileLineBytes));
+  for (size_t c = 0; c < chunks.count; ++c) {
+    for (size_t b = 0; b < blocks.count; ++b) {
+      const size_t begin = blocks.Begin(b) * kGroup;
+      const size_t end = std::min(blocks.End(b) * kGroup, depth);
+      const PanelBlock panels = made.MakeRows(chunks.Begin(c), chunks.End(c), begin, end);
+      const bool last = c + 1 == chunks.count && b + 1 == blocks.count;
+      MultiplyWindows(windows, images * windows.out_height * windows.out_width, begin, end, panels,
+                      SumBlock<int32_t>{z.data + chunks.Begin(c) * kTileColumns, z.columns,
+                                        kTileColumns, b > 0},
+                      last ? done : RowsDone(IgnoreRows));
     }
   }
+}
 
-  const ConvolutionShape& shape_;
-  const PackedMatrix<int8_t>& weights_;
-  alignas(64) int8_t lines_[kPanelsMax * (kTileLinesMax + 1) * kTileLineBytes];
-};
+// With panels whose kernel rows are made to begin at a line each.
+[[gnu::noinline]] void MultiplyByMadePanels(const Windows& windows, const StripLayout& layout,
+                                            size_t images, const KernelSource& source,
+                                            MatrixView<int32_t> z, RowsDone done) {
+  MadePanels made(source);
+  const size_t most = made.PanelsMax(layout.row_lines);
+  const Pieces chunks(source.panels(), most);
+  for (size_t c = 0; c < chunks.count; ++c) {
+    const size_t panel = chunks.Begin(c);
+    MultiplyStrips(windows, layout, images,
+                   made.MakeKernelRows(panel, chunks.End(c), layout.row_lines),
+                   {z.data + panel * kTileColumns, z.columns, kTileColumns, false},
+                   c + 1 == chunks.count ? done : RowsDone(IgnoreRows));
+  }
+}
+
+// With weights as they are, whose kernel rows begin at a line each.
+void MultiplyByWeights(const Windows& windows, const StripLayout& layout, size_t images,
+                       const PackedMatrix<int8_t>& weights, MatrixView<int32_t> z, RowsDone done) {
+  // What stays in the second cache.
+  constexpr size_t kChunkBytes = 256 * 1024;
+  const size_t most =
+      std::clamp<size_t>(kChunkBytes / (weights.lines() * kTileLineBytes), 1, kChunkPanels);
+  const Pieces chunks(weights.panels(), most);
+  for (size_t c = 0; c < chunks.count; ++c) {
+    const size_t panel = chunks.Begin(c);
+    PanelBlock panels = {};
+    panels.first = reinterpret_cast<const std::byte*>(weights.Line(panel, 0));
+    panels.panel_bytes = weights.panel_stride();
+    panels.panels = chunks.End(c) - panel;
+    panels.last_columns =
+        std::min(kTileColumns, weights.columns() - (chunks.End(c) - 1) * kTileColumns);
+    MultiplyStrips(windows, layout, images, panels,
+                   {z.data + panel * kTileColumns, z.columns, kTileColumns, false},
+                   c + 1 == chunks.count ? done : RowsDone(IgnoreRows));
+  }
+}
+
+void Multiply(const Windows& windows, size_t images, const KernelSource& source,
+              MatrixView<int32_t> z, RowsDone done) {
+  const StripLayout layout(windows);
+  if (!layout.fits || MadePanels::PanelsMax(source, layout.row_lines) == 0) {
+    MultiplyCopies(windows, images, source, z, done);
+  } else {
+    MultiplyByMadePanels(windows, layout, images, source, z, done);
+  }
+}
 
 }  // namespace
 
 void Convolve(MatrixView<const int8_t> images, const ConvolutionShape& shape,
               const PackedMatrix<int8_t>& weights, MatrixView<int32_t> z, RowsDone done) {
   CheckExtents(shape);
-  CheckShape(shape, weights);
+  CheckWeights(shape, weights);
   TALLY_CHECK(images.rows > 0 && images.columns == shape.ImageElements());
   TALLY_CHECK(z.rows == images.rows * shape.Positions() && z.columns >= shape.units);
   TALLY_CHECK(shape.Depth() <= kInt8DepthMax);
+  if (shape.IsProduct()) {
+    PackedGemm(RowsView<int8_t>(images.data, z.rows, shape.Depth(), shape.Depth()), weights, z,
+               done);
+    return;
+  }
   const Windows windows = ImageWindows(images.data, shape);
-  const Pieces blocks(weights.lines(), kTileLinesMax);
-  for (size_t panel = 0; panel < weights.panels(); panel += kChunkPanels) {
-    PanelBlock panels = {};
-    panels.panel_bytes = weights.panel_stride();
-    panels.panels = std::min(kChunkPanels, weights.panels() - panel);
-    panels.last_columns =
-        std::min(kTileColumns, shape.units - (panel + panels.panels - 1) * kTileColumns);
-    for (size_t b = 0; b < blocks.count; ++b) {
-      panels.first = reinterpret_cast<const std::byte*>(weights.Line(panel, blocks.Begin(b)));
-      panels.lines = blocks.End(b) - blocks.Begin(b);
-      const bool last = b + 1 == blocks.count && panel + panels.panels == weights.panels();
-      MultiplyWindows(
-          windows, z.rows, blocks.Begin(b) * kGroup,
-          std::min(blocks.End(b) * kGroup, shape.Depth()), panels,
-          SumBlock<int32_t>{z.data + panel * kTileColumns, z.columns, kTileColumns, b > 0},
-          last ? done : RowsDone(IgnoreRows));
-    }
+  const StripLayout layout(windows);
+  if (layout.fits && layout.aligned) {
+    MultiplyByWeights(windows, layout, images.rows, weights, z, done);
+  } else {
+    Multiply(windows, images.rows, KernelSource::Plain(shape, weights), z, done);
   }
 }
 
 void ConvolutionError(MatrixView<const int8_t> d, const ConvolutionShape& shape,
                       const PackedMatrix<int8_t>& weights, MatrixView<int32_t> e) {
   CheckExtents(shape);
-  CheckShape(shape, weights);
+  CheckWeights(shape, weights);
   TALLY_CHECK(e.rows > 0 && e.columns == shape.ImageElements());
   TALLY_CHECK(d.rows == e.rows * shape.Positions() && d.columns == shape.units);
-  TurnedPanels turned(shape, weights);
-  TALLY_CHECK(turned.rows() <= kInt8DepthMax);
-  const Windows windows = ErrorWindows(d.data, shape);
-  const Pieces blocks((turned.rows() + kGroup - 1) / kGroup, kTileLinesMax);
-  const Pieces chunks(turned.panels(), TurnedPanels::kPanelsMax);
-  for (size_t c = 0; c < chunks.count; ++c) {
-    for (size_t b = 0; b < blocks.count; ++b) {
-      const size_t begin = blocks.Begin(b) * kGroup;
-      const size_t end = std::min(blocks.End(b) * kGroup, turned.rows());
-      const PanelBlock panels = turned.Make(chunks.Begin(c), chunks.End(c), begin, end);
-      MultiplyWindows(windows, e.rows * shape.height * shape.width, begin, end, panels,
-                      SumBlock<int32_t>{e.data + chunks.Begin(c) * kTileColumns, shape.channels,
-                                        kTileColumns, b > 0},
-                      IgnoreRows);
-    }
+  TALLY_CHECK(shape.kernel_height * shape.kernel_width * shape.units <= kInt8DepthMax);
+  if (shape.IsProduct()) {
+    PackedGemmTransposed(RowsView<int8_t>(d), weights, {e.data, d.rows, shape.Depth()});
+    return;
   }
+  const size_t pixels = e.rows * shape.height * shape.width;
+  Multiply(ErrorWindows(d.data, shape), e.rows, KernelSource::Turned(shape, weights),
+           {e.data, pixels, shape.channels}, IgnoreRows);
 }
 
 }  // namespace tally::kernels

@@ -39,6 +39,12 @@ struct ConvolutionShape {
   // Rows of the weights. Row (r * kernel_width + c) * channels + i meets row r and column c of the
   // window, channel i.
   constexpr size_t Depth() const { return kernel_height * kernel_width * channels; }
+  // Whether windows do not overlap and lie one after the other: a kernel of one pixel, or of the
+  // whole image. Then a convolution is a product of matrices.
+  constexpr bool IsProduct() const {
+    return padding_height == 0 && padding_width == 0 &&
+           ((kernel_height == 1 && kernel_width == 1) || Positions() == 1);
+  }
 };
 
 // z = windows(images) * w.

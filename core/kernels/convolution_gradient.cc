@@ -181,7 +181,8 @@ class GradientPass {
       } else {
         CopyClipped(row, windows_.RowElements(), x * static_cast<ptrdiff_t>(channels),
                     (words + kGroup - 1) * channels, scratch_.pixels);
-        FillWords(words * channels, channels, slot);
+        MakeWords(scratch_.pixels, words * channels, channels, table_.int8.split_lines != nullptr,
+                  slot);
       }
       scratch_.segments[segment_count_++] = {static_cast<size_t>(slot - scratch_.slots),
                                              i * lines_ * kTileLineBytes};
@@ -216,22 +217,6 @@ class GradientPass {
                    kTileColumns, kGroup * layout_.plane_lines, kTileColumns},
                   plane);
       if (step == 2) kernel.split_lines(layout_.plane_lines, plane, plane_bytes);
-    }
-  }
-
-  void FillWords(size_t count, size_t channels, std::byte* slot) {
-    const int8_t* x = scratch_.pixels;
-    if (table_.int8.split_lines != nullptr) {
-      int16_t* words = reinterpret_cast<int16_t*>(slot);
-      for (size_t i = 0; i < count; ++i) {
-        words[2 * i] = x[i];
-        words[2 * i + 1] = x[i + 2 * channels];
-      }
-      return;
-    }
-    int8_t* words = reinterpret_cast<int8_t*>(slot);
-    for (size_t i = 0; i < count; ++i) {
-      for (size_t k = 0; k < kGroup; ++k) words[kGroup * i + k] = x[i + k * channels];
     }
   }
 
@@ -305,6 +290,11 @@ void Gradient(MatrixView<const int8_t> images, MatrixView<const int8_t> d,
   TALLY_CHECK(images.rows > 0 && images.columns == shape.ImageElements());
   TALLY_CHECK(d.rows == images.rows * shape.Positions() && d.columns == shape.units);
   TALLY_CHECK(sums.rows() == shape.Depth() && sums.columns() == shape.units);
+  if (shape.IsProduct()) {
+    GradientGemm(RowsView<int8_t>(images.data, d.rows, shape.Depth(), shape.Depth()),
+                 RowsView<int8_t>(d), sums);
+    return;
+  }
   const Windows windows = ImageWindows(images.data, shape);
   GradientPass<Sum>(windows, d, sums).Run();
 }

@@ -31,6 +31,22 @@ void CopyClipped(const int8_t* row, size_t elements, ptrdiff_t from, size_t coun
   std::memset(out + (last - from), 0, static_cast<size_t>(to - last));
 }
 
+void MakeWords(const int8_t* __restrict elements, size_t count, size_t step, bool split,
+               std::byte* words) {
+  if (split) {
+    int16_t* __restrict pairs = reinterpret_cast<int16_t*>(words);
+    for (size_t i = 0; i < count; ++i) {
+      pairs[2 * i] = elements[i];
+      pairs[2 * i + 1] = elements[i + 2 * step];
+    }
+    return;
+  }
+  int8_t* __restrict fours = reinterpret_cast<int8_t*>(words);
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t k = 0; k < 4; ++k) fours[4 * i + k] = elements[i + k * step];
+  }
+}
+
 void CheckExtents(const ConvolutionShape& shape) {
   TALLY_CHECK(shape.height > 0 && shape.width > 0 && shape.channels > 0 && shape.units > 0);
   TALLY_CHECK(shape.kernel_height > 0 && shape.kernel_width > 0);

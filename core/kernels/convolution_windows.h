@@ -13,6 +13,10 @@ namespace tally::kernels {
 // Elements [from, from + count) of a row; zeros where it has none.
 void CopyClipped(const int8_t* row, size_t elements, ptrdiff_t from, size_t count, int8_t* out);
 
+// A word for each of `count` elements: the element and those 1, 2 and 3 steps further on; or, for
+// levels that want words split, int16 of the element and the one 2 steps further on.
+void MakeWords(const int8_t* elements, size_t count, size_t step, bool split, std::byte* words);
+
 // Aborts unless every extent is positive and the kernel fits.
 void CheckExtents(const ConvolutionShape& shape);
 

@@ -160,8 +160,8 @@ void AddStarts(size_t lines, const std::byte* words, int32_t* starts) {
   for (size_t l = 0; l < lines; ++l) {
     sums = _mm512_dpbusd_epi32(sums, ones, _mm512_load_si512(words + l * kTileLineBytes));
   }
-  _mm512_storeu_si512(starts,
-                      _mm512_sub_epi32(_mm512_loadu_si512(starts), _mm512_slli_epi32(sums, 7)));
+  _mm512_storeu_si512(
+      starts, _mm512_sub_epi32(_mm512_loadu_si512(starts), _mm512_slli_epi32(sums, 7)));
 }
 
 // TransposeInt8 with each line of the result put together by the loads.
