@@ -14,7 +14,22 @@ namespace {
 
 std::string LayersText(const ModelSpec& spec) {
   std::string text = text::StrCat(spec.InputElements());
-  for (const LayerSpec& layer : spec.layers) text::StrAppend(&text, "-", layer.units);
+  for (const LayerSpec& layer : spec.layers) {
+    const std::string kernel = text::StrCat(layer.kernel.height, "x", layer.kernel.width);
+    switch (layer.kind) {
+      case LayerKind::kDense:
+        text::StrAppend(&text, "-", layer.units);
+        break;
+      case LayerKind::kConv2d:
+        text::StrAppend(&text, "-conv", kernel, "x", layer.units);
+        break;
+      case LayerKind::kMaxPool:
+        text::StrAppend(&text, "-pool", kernel);
+        break;
+      case LayerKind::kDropout:
+        break;
+    }
+  }
   return text;
 }
 

@@ -9,11 +9,9 @@
 namespace tally {
 namespace {
 
-constexpr char kPocketNn[] = "pocketnn";
-
-absl::Status UnknownAlgorithm(const ModelSpec& spec) {
-  return absl::InvalidArgumentError(
-      text::StrCat("algorithm: \"", spec.algorithm, "\" is unknown; expected \"", kPocketNn, "\""));
+absl::Status NotYet(const ModelSpec& spec) {
+  return absl::UnimplementedError(
+      text::StrCat("algorithm: \"", spec.algorithm, "\" cannot be trained yet"));
 }
 
 }  // namespace
@@ -21,8 +19,8 @@ absl::Status UnknownAlgorithm(const ModelSpec& spec) {
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
                                                      const LearnerEnvironment& environment) {
   TALLY_RETURN_IF_ERROR(ValidateModelSpec(spec));
-  if (spec.algorithm != kPocketNn) {
-    return UnknownAlgorithm(spec);
+  if (spec.algorithm != kPocketNnName) {
+    return NotYet(spec);
   }
   if (spec.pocketnn.profile == PocketNnProfile::kReference) {
     return absl::FailedPreconditionError(

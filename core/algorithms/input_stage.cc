@@ -17,7 +17,23 @@ size_t ConstantCount(const ModelSpec& spec) {
   if (spec.preprocessing.kind == PreprocessingKind::kNone) {
     return 0;
   }
-  return spec.preprocessing.scope == PreprocessingScope::kGlobal ? 1 : spec.InputElements();
+  switch (spec.preprocessing.scope) {
+    case PreprocessingScope::kGlobal:
+      return 1;
+    case PreprocessingScope::kElement:
+      return spec.InputElements();
+    case PreprocessingScope::kChannel:
+      return spec.input.shape.back();
+  }
+  TALLY_CHECK(false);
+}
+
+// Constants are spread over the elements for the kernels, unless there is one pair for all.
+size_t SpreadCount(const ModelSpec& spec) {
+  const size_t constants = ConstantCount(spec);
+  return spec.preprocessing.scope == PreprocessingScope::kGlobal ? constants
+         : constants == 0                                        ? 0
+                                                                 : spec.InputElements();
 }
 
 }  // namespace
@@ -27,7 +43,8 @@ InputStage::InputStage(const ModelSpec& spec)
       elements_(spec.InputElements()),
       kind_(spec.preprocessing.kind),
       unit_(static_cast<int32_t>(spec.preprocessing.unit)),
-      calibration_samples_(spec.preprocessing.calibration_samples) {
+      calibration_samples_(spec.preprocessing.calibration_samples),
+      each_(spec.preprocessing.scope != PreprocessingScope::kGlobal) {
   const size_t constants = ConstantCount(spec);
   if (constants == 0) {
     return;
@@ -40,7 +57,8 @@ InputStage::InputStage(const ModelSpec& spec)
     std::copy_n(spec.preprocessing.mean.begin(), constants, mean_.data());
     std::copy_n(spec.preprocessing.deviation.begin(), constants, deviation_.data());
   }
-  dividers_.reserve(constants);
+  dividers_.reserve(SpreadCount(spec));
+  means_.reserve(SpreadCount(spec));
   PrepareDividers();
 }
 
@@ -61,7 +79,8 @@ uint32_t InputStage::MagnitudeMax(const ModelSpec& spec) {
 
 uint64_t InputStage::Bytes(const ModelSpec& spec) {
   // Calibration sums (int64) live for the time of one call.
-  return ConstantCount(spec) * (2 * sizeof(int32_t) + sizeof(TruncDivider32) + sizeof(int64_t));
+  return ConstantCount(spec) * (2 * sizeof(int32_t) + sizeof(int64_t)) +
+         SpreadCount(spec) * (sizeof(TruncDivider32) + sizeof(int32_t));
 }
 
 uint32_t InputStage::calibration_samples_wanted() const {
@@ -71,14 +90,13 @@ uint32_t InputStage::calibration_samples_wanted() const {
 void InputStage::Calibrate(const RowBatch& rows, std::span<int16_t> scratch) {
   TALLY_CHECK(rows.rows == calibration_samples_wanted() && rows.rows > 0);
   const size_t constants = mean_.size();
-  const size_t stride = constants == 1 ? 0 : 1;
   const int64_t count =
-      static_cast<int64_t>(rows.rows) * static_cast<int64_t>(constants == 1 ? elements_ : 1);
+      static_cast<int64_t>(rows.rows) * static_cast<int64_t>(elements_ / constants);
   std::vector<int64_t> sums(constants, 0);
   for (size_t r = 0; r < rows.rows; ++r) {
     LoadRow(rows, r, scratch);
     for (size_t i = 0; i < elements_; ++i) {
-      sums[i * stride] += scratch[i];
+      sums[ConstantOf(i)] += scratch[i];
     }
   }
   Fix(sums, count, mean_.elements());
@@ -86,7 +104,7 @@ void InputStage::Calibrate(const RowBatch& rows, std::span<int16_t> scratch) {
   for (size_t r = 0; r < rows.rows; ++r) {
     LoadRow(rows, r, scratch);
     for (size_t i = 0; i < elements_; ++i) {
-      sums[i * stride] += Magnitude(scratch[i] - mean_[i * stride]);
+      sums[ConstantOf(i)] += Magnitude(scratch[i] - mean_[ConstantOf(i)]);
     }
   }
   Fix(sums, count, deviation_.elements());
@@ -106,11 +124,14 @@ void InputStage::Fix(std::span<const int64_t> sums, int64_t count,
 
 void InputStage::PrepareDividers() {
   dividers_.clear();
+  means_.clear();
   if (!calibrated()) {
     return;
   }
-  for (const int32_t deviation : deviation_.elements()) {
-    dividers_.emplace_back(deviation);
+  const size_t count = each_ ? elements_ : deviation_.size();
+  for (size_t i = 0; i < count && !deviation_.empty(); ++i) {
+    dividers_.emplace_back(deviation_[ConstantOf(i)]);
+    means_.push_back(mean_[ConstantOf(i)]);
   }
 }
 
@@ -134,10 +155,10 @@ void InputStage::Read(const RowBatch& rows, MatrixView<int16_t> x) const {
   for (size_t r = 0; r < rows.rows; ++r) {
     const std::span<int16_t> row = {x.Row(r), elements_};
     LoadRow(rows, r, row);
-    if (dividers_.size() == 1) {
-      kernels::Standardise(mean_[0], dividers_[0], unit_, row);
+    if (!each_ && !dividers_.empty()) {
+      kernels::Standardise(means_[0], dividers_[0], unit_, row);
     } else if (!dividers_.empty()) {
-      kernels::StandardiseEach(mean_.elements(), dividers_, unit_, row);
+      kernels::StandardiseEach(means_, dividers_, unit_, row);
     }
   }
 }

@@ -31,7 +31,7 @@ class InputStage {
   uint32_t calibration_samples_wanted() const;
 
   // mean = DivTrunc(sum x, count), deviation = max(1, DivTrunc(sum |x - mean|, count)) over the
-  // rows, all elements together or each for itself. `scratch` has room for one row.
+  // rows: of all elements together, of each, or of each channel. `scratch` has room for one row.
   void Calibrate(const RowBatch& rows, std::span<int16_t> scratch);
 
   // x [rows, elements] from the bytes; the constants are there.
@@ -49,15 +49,20 @@ class InputStage {
   void LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x) const;
   void Fix(std::span<const int64_t> sums, int64_t count, std::span<int32_t> constants) const;
   void PrepareDividers();
+  // The constants of an element.
+  size_t ConstantOf(size_t element) const { return each_ ? element % mean_.size() : 0; }
 
   ElementType type_;
   size_t elements_;
   PreprocessingKind kind_;
   int32_t unit_;
   uint32_t calibration_samples_;
-  Tensor<int32_t> mean_;       // empty without standardisation; 1 element (global) or one each
+  bool each_;                  // scope is not global
+  Tensor<int32_t> mean_;       // empty without standardisation; as many as the scope asks for
   Tensor<int32_t> deviation_;  // likewise
-  std::vector<TruncDivider32> dividers_;  // by deviation_; empty before calibration
+  // By deviation_, one for all or one an element, with their means; empty before calibration.
+  std::vector<TruncDivider32> dividers_;
+  std::vector<int32_t> means_;
 };
 
 }  // namespace tally

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/arithmetic/check.h"
+#include "core/learner/layer_shapes.h"
 
 namespace tally {
 
@@ -18,23 +19,35 @@ size_t ModelSpec::InputElements() const {
 size_t ModelSpec::RowBytes() const { return InputElements() * ElementBytes(input.type); }
 
 uint64_t ParameterCount(const ModelSpec& spec) {
-  // At most 64 layers of (2^20 + 1) * 2^16 parameters: 2^43.
+  // At most 64 layers of (2^22 + 1) * 2^16 parameters: 2^45.
+  const bool has_bias = spec.algorithm != kNitiName;
   uint64_t parameters = 0;
-  uint64_t inputs = spec.InputElements();
-  for (const LayerSpec& layer : spec.layers) {
-    parameters += (inputs + 1) * layer.units;
-    inputs = layer.units;
+  for (const LayerShape& layer : LayerShapes(spec)) {
+    parameters += layer.weights();
+    if (has_bias && layer.fan_in != 0) parameters += layer.out.channels;
   }
   return parameters;
 }
 
-uint32_t InverseRateAt(const ModelSpec& spec, uint64_t step) {
+namespace {
+
+const RatePoint& RateAt(const ModelSpec& spec, uint64_t step) {
   TALLY_CHECK(!spec.learning_rate.empty());
   const auto later = std::upper_bound(
       spec.learning_rate.begin(), spec.learning_rate.end(), step,
       [](uint64_t wanted, const RatePoint& point) { return wanted < point.from_step; });
   TALLY_CHECK(later != spec.learning_rate.begin());
-  return std::prev(later)->inverse;
+  return *std::prev(later);
+}
+
+}  // namespace
+
+uint32_t InverseRateAt(const ModelSpec& spec, uint64_t step) { return RateAt(spec, step).inverse; }
+
+int32_t MuAt(const ModelSpec& spec, uint64_t step) {
+  const RatePoint& point = RateAt(spec, step);
+  TALLY_CHECK(point.mu.has_value());
+  return *point.mu;
 }
 
 uint32_t ScheduleEpochs(const ModelSpec& spec, uint64_t samples) {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,9 @@ enum class PreprocessingKind : uint8_t {
   kCalibrated,  // both are measured on the first `calibration_samples` samples
 };
 
-// One pair of constants for all elements of a row, or one pair an element.
-enum class PreprocessingScope : uint8_t { kGlobal, kElement };
+// One pair of constants for all elements of a row, one pair an element, or one a channel: the last
+// of the three dimensions of an image.
+enum class PreprocessingScope : uint8_t { kGlobal, kElement, kChannel };
 
 // y = clip(DivTrunc((x - mean) * unit, deviation), -127, 127), all integers. `deviation` is the
 // mean absolute deviation, at least 1.
@@ -39,7 +41,7 @@ struct PreprocessingSpec {
   PreprocessingKind kind = PreprocessingKind::kNone;
   PreprocessingScope scope = PreprocessingScope::kGlobal;
   uint32_t unit = 51;  // [1, 127]; value of one mean absolute deviation
-  // kConstants: 1 value (kGlobal) or one an element; each in [-32768, 32767].
+  // kConstants: 1 value (kGlobal), one an element or one a channel; each in [-32768, 32767].
   std::vector<int32_t> mean;
   std::vector<int32_t> deviation;    // likewise; each in [1, 65535]
   uint32_t calibration_samples = 0;  // kCalibrated: [1, 65536]; otherwise 0
@@ -52,18 +54,40 @@ enum class Activation : uint8_t {
   kPocketRelu8,
   kRescale,
   kAsIs,
+  kRelu,
 };
 
-// A fully connected layer. The last layer's `units` equals `classes`.
+// PocketNN has dense layers only; shapes of the others are in layer_shapes.h.
+enum class LayerKind : uint8_t {
+  kDense,    // fully connected
+  kConv2d,   // stride 1, zero padding on all sides
+  kMaxPool,  // windows side by side; what is left over at the lower and right edge is dropped
+  kDropout,  // during training, inputs are set to 0 at random; nothing in prediction
+};
+
+// Of a kernel, or what is added on each side: rows and columns of an image.
+struct Extent2d {
+  uint32_t height = 0;
+  uint32_t width = 0;
+  friend bool operator==(const Extent2d&, const Extent2d&) = default;
+};
+
+// The last layer is dense with `classes` units.
 struct LayerSpec {
-  uint32_t units = 0;  // [1, 65536]
-  Activation activation = Activation::kPocketTanh;
+  uint32_t units = 0;  // [1, 65536]; dense and conv2d (its output channels)
+  Activation activation = Activation::kPocketTanh;  // dense and conv2d
+  LayerKind kind = LayerKind::kDense;
+  Extent2d kernel = {};        // conv2d: [1, 32] each; max_pool: [1, 16] each
+  Extent2d padding = {};       // conv2d: each less than the kernel's
+  uint32_t drop_permille = 0;  // dropout: [1, 999]
 };
 
-// From mini-batch step `from_step` (counted from 0) on, sums are divided by `inverse`.
+// What applies from mini-batch step `from_step` (counted from 0) on. PocketNN's sums are divided by
+// `inverse`; NITI's gradients are reduced to about `mu` bits.
 struct RatePoint {
-  uint64_t from_step = 0;  // strictly rising; the first is 0
-  uint32_t inverse = 0;    // [1, 2^31 - 1]
+  uint64_t from_step = 0;          // strictly rising; the first is 0
+  uint32_t inverse = 0;            // pocketnn: [1, 2^31 - 1]
+  std::optional<int32_t> mu = {};  // niti: [-15, 7]
 };
 
 enum class CreditAssignment : uint8_t { kDirectFeedback, kBackPropagation };
@@ -84,11 +108,40 @@ struct PocketNnSpec {
   uint32_t target = 15;           // [1, 127]; output wanted for the true class, 0 for the others
   uint32_t weight_limit = 32767;  // [1, 32767]; weights and biases are clamped to +-limit
   UpdateRounding update_rounding = UpdateRounding::kTowardZero;
+  friend bool operator==(const PocketNnSpec&, const PocketNnSpec&) = default;
+};
+
+enum class NitiProfile : uint8_t {
+  kStandard,
+  kGolden,     // first weights by hash, as the golden values want them
+  kReference,  // the published code's wraps and dropped gradients as well
+};
+
+// How the errors of the loss are reduced to int8.
+enum class LossRounding : uint8_t { kHalfAwayFromZero, kPseudoStochastic, kStochastic };
+
+// core/algorithms/niti/README.md has the formulas.
+struct NitiSpec {
+  NitiProfile profile = NitiProfile::kStandard;
+  uint32_t weight_bits = 8;  // 8, or 16: eight more bits of fraction are kept, not computed with
+  LossRounding loss_rounding = LossRounding::kPseudoStochastic;
+  // A gradient is treated as if its range had at least so many bits, so that small ones stay small.
+  uint32_t gradient_bits_min = 0;  // [0, 31]
+  // The weights are added to their gradients, this many bits below the gradient's range; 0: never.
+  uint32_t decay_bits = 0;  // 0 or [8, 31]
+  friend bool operator==(const NitiSpec&, const NitiSpec&) = default;
+};
+
+// What happens to images before training; the network sees neither in prediction.
+struct AugmentationSpec {
+  uint32_t crop_padding = 0;     // [0, 16]; shifted by up to so many pixels, each way
+  bool horizontal_flip = false;  // every other image, at random
+  friend bool operator==(const AugmentationSpec&, const AugmentationSpec&) = default;
 };
 
 struct ModelSpec {
   std::string name;       // [a-z0-9][a-z0-9._-]{0,62}; not part of the canonical text
-  std::string algorithm;  // "pocketnn"
+  std::string algorithm;  // "pocketnn" or "niti"
   InputSpec input;
   PreprocessingSpec preprocessing;
   std::vector<LayerSpec> layers;         // 1 to 64
@@ -98,7 +151,9 @@ struct ModelSpec {
   std::vector<RatePoint> learning_rate;  // 1 to 256 points
   uint64_t schedule_steps = 0;  // [1, 2^40]; length of the training schedule in mini-batches
   uint64_t seed = 1;
-  PocketNnSpec pocketnn;
+  PocketNnSpec pocketnn;  // one of these two, the algorithm's; the other is as made
+  NitiSpec niti;
+  AugmentationSpec augmentation;  // niti
 
   size_t InputElements() const;  // product of input.shape
   size_t RowBytes() const;       // InputElements() * ElementBytes(input.type)
@@ -107,12 +162,16 @@ struct ModelSpec {
 inline constexpr uint64_t kInputElementsMax = uint64_t{1} << 20;
 inline constexpr uint64_t kParametersMax = uint64_t{1} << 30;
 
+inline constexpr char kPocketNnName[] = "pocketnn";
+inline constexpr char kNitiName[] = "niti";
+
 // Weights and biases of all layers, at most kParametersMax; what the daemon's parameter limit
-// counts.
+// counts. NITI has no biases.
 uint64_t ParameterCount(const ModelSpec& spec);
 
-// The inverse learning rate in force at mini-batch `step`.
+// The learning rate in force at mini-batch `step`: PocketNN's inverse, NITI's mu.
 uint32_t InverseRateAt(const ModelSpec& spec, uint64_t step);
+int32_t MuAt(const ModelSpec& spec, uint64_t step);
 
 // Passes over `samples` samples that the schedule asks for: ceil(schedule_steps * batch_size /
 // samples), at least 1. This is what `--epochs` defaults to.

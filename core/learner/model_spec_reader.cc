@@ -39,16 +39,39 @@ void ReadPreprocessing(ObjectReader& reader, PreprocessingSpec& preprocessing) {
   reader.Unsigned("calibration_samples", 0u, kMax32, preprocessing.calibration_samples);
 }
 
-void ReadLayer(ObjectReader& reader, LayerSpec& layer) {
-  reader.Require("units");
-  reader.Unsigned("units", 0u, kMax32, layer.units);
-  reader.Enum("activation", spec_names::kActivations, layer.activation);
+void ReadExtent(ObjectReader& reader, std::string_view key, Extent2d& extent) {
+  std::vector<uint32_t> sizes;
+  reader.UnsignedList(key, 2, 0, kMax32, sizes);
+  if (!reader.Has(key)) return;
+  if (sizes.size() == 2) {
+    extent = {sizes[0], sizes[1]};
+  } else {
+    reader.Fail(key, StrCat("got ", sizes.size(), " items, expected 2: height and width"));
+  }
 }
 
-void ReadRatePoint(ObjectReader& reader, RatePoint& point) {
+void ReadLayer(ObjectReader& reader, LayerSpec& layer) {
+  reader.Enum("kind", spec_names::kLayerKinds, layer.kind);
+  const bool pool = layer.kind == LayerKind::kMaxPool;
+  const bool dropout = layer.kind == LayerKind::kDropout;
+  if (!pool && !dropout) reader.Require("units");
+  if (pool || layer.kind == LayerKind::kConv2d) reader.Require("kernel");
+  if (dropout) reader.Require("drop_permille");
+  reader.Unsigned("units", 0u, kMax32, layer.units);
+  reader.Enum("activation", spec_names::kActivations, layer.activation);
+  ReadExtent(reader, "kernel", layer.kernel);
+  ReadExtent(reader, "padding", layer.padding);
+  reader.Unsigned("drop_permille", 0u, kMax32, layer.drop_permille);
+}
+
+void ReadRatePoint(ObjectReader& reader, std::string_view algorithm, RatePoint& point) {
   reader.Unsigned("from_step", uint64_t{0}, kMax64, point.from_step);
-  reader.Require("inverse");
+  if (algorithm == kPocketNnName) reader.Require("inverse");
+  if (algorithm == kNitiName) reader.Require("mu");
   reader.Unsigned("inverse", 0u, kMax32, point.inverse);
+  int64_t mu = 0;
+  reader.Signed("mu", std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(), mu);
+  if (reader.Has("mu")) point.mu = static_cast<int32_t>(mu);
 }
 
 void ReadPocketNn(ObjectReader& reader, PocketNnSpec& pocketnn) {
@@ -57,6 +80,19 @@ void ReadPocketNn(ObjectReader& reader, PocketNnSpec& pocketnn) {
   reader.Unsigned("target", 0u, kMax32, pocketnn.target);
   reader.Unsigned("weight_limit", 0u, kMax32, pocketnn.weight_limit);
   reader.Enum("update_rounding", spec_names::kUpdateRoundings, pocketnn.update_rounding);
+}
+
+void ReadNiti(ObjectReader& reader, NitiSpec& niti) {
+  reader.Enum("profile", spec_names::kNitiProfiles, niti.profile);
+  reader.Unsigned("weight_bits", 0u, kMax32, niti.weight_bits);
+  reader.Enum("loss_rounding", spec_names::kLossRoundings, niti.loss_rounding);
+  reader.Unsigned("gradient_bits_min", 0u, kMax32, niti.gradient_bits_min);
+  reader.Unsigned("decay_bits", 0u, kMax32, niti.decay_bits);
+}
+
+void ReadAugmentation(ObjectReader& reader, AugmentationSpec& augmentation) {
+  reader.Unsigned("crop_padding", 0u, kMax32, augmentation.crop_padding);
+  reader.Bool("horizontal_flip", augmentation.horizontal_flip);
 }
 
 void ReadFields(ObjectReader& reader, ModelSpec& spec) {
@@ -77,11 +113,15 @@ void ReadFields(ObjectReader& reader, ModelSpec& spec) {
   reader.StringList("labels", kLabelsMax, spec.labels);
   reader.Unsigned("batch_size", 0u, kMax32, spec.batch_size);
   reader.ObjectList("learning_rate", 1, 256, [&](size_t, ObjectReader& point) {
-    ReadRatePoint(point, spec.learning_rate.emplace_back());
+    ReadRatePoint(point, spec.algorithm, spec.learning_rate.emplace_back());
   });
   reader.Unsigned("schedule_steps", uint64_t{0}, kMax64, spec.schedule_steps);
   reader.Unsigned("seed", uint64_t{0}, kMax64, spec.seed);
   reader.Object("pocketnn", [&](ObjectReader& pocketnn) { ReadPocketNn(pocketnn, spec.pocketnn); });
+  reader.Object("niti", [&](ObjectReader& niti) { ReadNiti(niti, spec.niti); });
+  reader.Object("augmentation", [&](ObjectReader& augmentation) {
+    ReadAugmentation(augmentation, spec.augmentation);
+  });
 }
 
 // One step down a dotted path: "layers[2].units" is ".layers", "[2]", ".units".

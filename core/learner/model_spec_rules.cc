@@ -1,9 +1,12 @@
 // Every range and cross-field rule of model_spec.h, each in one place.
 
+#include "core/learner/model_spec_rules.h"
+
 #include <algorithm>
 #include <limits>
 
-#include "absl/strings/cord.h"
+#include "core/arithmetic/check.h"
+#include "core/learner/layer_shapes.h"
 #include "core/learner/model_spec_names.h"
 #include "core/learner/model_spec_reader.h"
 #include "core/text/status_macros.h"
@@ -14,23 +17,10 @@
 namespace tally {
 namespace {
 
+using spec_rules::CheckRange;
+using spec_rules::FieldError;
+using spec_rules::Indexed;
 using text::StrCat;
-
-absl::Status FieldError(std::string_view field, std::string_view what) {
-  absl::Status status = absl::InvalidArgumentError(StrCat(field, ": ", what));
-  status.SetPayload(kFieldPayloadUrl, absl::Cord(text::AbslView(field)));
-  return status;
-}
-
-template <typename T>
-absl::Status CheckRange(std::string_view field, T value, T min, T max) {
-  if (value >= min && value <= max) return absl::OkStatus();
-  return FieldError(field, StrCat("got ", value, ", expected an integer from ", min, " to ", max));
-}
-
-std::string Indexed(std::string_view list, size_t index, std::string_view rest = "") {
-  return StrCat(list, "[", index, "]", rest);
-}
 
 absl::Status CheckInput(const InputSpec& input) {
   if (input.shape.empty() || input.shape.size() > 4) {
@@ -48,14 +38,28 @@ absl::Status CheckInput(const InputSpec& input) {
   return absl::OkStatus();
 }
 
+// Pairs of constants that the scope asks for.
+size_t ConstantCount(const ModelSpec& spec) {
+  switch (spec.preprocessing.scope) {
+    case PreprocessingScope::kGlobal:
+      return 1;
+    case PreprocessingScope::kElement:
+      return spec.InputElements();
+    case PreprocessingScope::kChannel:
+      return spec.input.shape.back();
+  }
+  TALLY_CHECK(false);
+}
+
 absl::Status CheckConstants(const ModelSpec& spec) {
   const PreprocessingSpec& preprocessing = spec.preprocessing;
-  const bool per_element = preprocessing.scope == PreprocessingScope::kElement;
-  const size_t wanted = per_element ? spec.InputElements() : 1;
+  const size_t wanted = ConstantCount(spec);
   const auto check_size = [&](std::string_view field, size_t size) {
     if (size == wanted) return absl::OkStatus();
-    return FieldError(field, StrCat("got ", size, " values, expected ", wanted,
-                                    " (scope: ", per_element ? "element" : "global", ")"));
+    return FieldError(
+        field,
+        StrCat("got ", size, " values, expected ", wanted, " (scope: ",
+               spec_names::NameOf(spec_names::kPreprocessingScopes, preprocessing.scope), ")"));
   };
   TALLY_RETURN_IF_ERROR(check_size("preprocessing.mean", preprocessing.mean.size()));
   TALLY_RETURN_IF_ERROR(check_size("preprocessing.deviation", preprocessing.deviation.size()));
@@ -72,10 +76,15 @@ absl::Status CheckPreprocessing(const ModelSpec& spec) {
   const PreprocessingSpec& preprocessing = spec.preprocessing;
   const std::string kind(spec_names::NameOf(spec_names::kPreprocessingKinds, preprocessing.kind));
   const auto unused = [&](std::string_view field) {
-    return FieldError(StrCat("preprocessing.", field),
-                      StrCat("has no meaning with preprocessing.kind: ", kind));
+    return spec_rules::NoMeaning(StrCat("preprocessing.", field),
+                                 StrCat("preprocessing.kind: ", kind));
   };
   TALLY_RETURN_IF_ERROR(CheckRange("preprocessing.unit", preprocessing.unit, 1u, 127u));
+  if (preprocessing.scope == PreprocessingScope::kChannel && spec.input.shape.size() != 3) {
+    return FieldError("preprocessing.scope",
+                      StrCat("got channel with an input.shape of ", spec.input.shape.size(),
+                             " dimensions, expected 3: [height, width, channels]"));
+  }
   if (preprocessing.kind == PreprocessingKind::kConstants) {
     TALLY_RETURN_IF_ERROR(CheckConstants(spec));
   } else {
@@ -101,10 +110,16 @@ absl::Status CheckLayers(const ModelSpec& spec) {
                       StrCat("got ", spec.layers.size(), " layers, expected from 1 to 64"));
   }
   for (size_t i = 0; i < spec.layers.size(); ++i) {
-    TALLY_RETURN_IF_ERROR(
-        CheckRange(Indexed("layers", i, ".units"), spec.layers[i].units, 1u, 65536u));
+    TALLY_RETURN_IF_ERROR(spec_rules::CheckLayer(i, spec.layers[i]));
   }
   TALLY_RETURN_IF_ERROR(CheckRange("classes", spec.classes, 2u, 65536u));
+  TALLY_RETURN_IF_ERROR(CheckLayerShapes(spec));
+  if (spec.layers.back().kind != LayerKind::kDense) {
+    return FieldError(
+        Indexed("layers", spec.layers.size() - 1, ".kind"),
+        StrCat("got ", spec_names::NameOf(spec_names::kLayerKinds, spec.layers.back().kind),
+               ", expected dense in the last layer"));
+  }
   if (spec.layers.back().units != spec.classes) {
     return FieldError(Indexed("layers", spec.layers.size() - 1, ".units"),
                       StrCat("got ", spec.layers.back().units,
@@ -163,8 +178,6 @@ absl::Status CheckSchedule(const ModelSpec& spec) {
                         StrCat("got ", point.from_step, ", expected more than the point before: ",
                                spec.learning_rate[i - 1].from_step));
     }
-    TALLY_RETURN_IF_ERROR(CheckRange(Indexed("learning_rate", i, ".inverse"), point.inverse, 1u,
-                                     static_cast<uint32_t>(std::numeric_limits<int32_t>::max())));
   }
   return CheckRange("schedule_steps", spec.schedule_steps, uint64_t{1}, uint64_t{1} << 40);
 }
@@ -193,7 +206,37 @@ absl::Status CheckReference(const ModelSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPocketNnLayers(const ModelSpec& spec) {
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    const LayerSpec& layer = spec.layers[i];
+    if (layer.kind != LayerKind::kDense) {
+      return FieldError(Indexed("layers", i, ".kind"),
+                        StrCat("got ", spec_names::NameOf(spec_names::kLayerKinds, layer.kind),
+                               ", expected dense with algorithm: pocketnn"));
+    }
+    if (layer.activation == Activation::kRelu) {
+      return FieldError(Indexed("layers", i, ".activation"),
+                        "got relu, expected one of pocket_tanh, pocket_sigmoid, pocket_leaky_relu, "
+                        "pocket_relu8, rescale, as_is with algorithm: pocketnn");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckPocketNn(const ModelSpec& spec) {
+  TALLY_RETURN_IF_ERROR(CheckPocketNnLayers(spec));
+  for (size_t i = 0; i < spec.learning_rate.size(); ++i) {
+    const RatePoint& point = spec.learning_rate[i];
+    TALLY_RETURN_IF_ERROR(CheckRange(Indexed("learning_rate", i, ".inverse"), point.inverse, 1u,
+                                     static_cast<uint32_t>(std::numeric_limits<int32_t>::max())));
+    if (point.mu.has_value()) {
+      return spec_rules::NoMeaning(Indexed("learning_rate", i, ".mu"), "algorithm: pocketnn");
+    }
+  }
+  if (spec.niti != NitiSpec()) return spec_rules::NoMeaning("niti", "algorithm: pocketnn");
+  if (spec.augmentation != AugmentationSpec()) {
+    return spec_rules::NoMeaning("augmentation", "algorithm: pocketnn");
+  }
   TALLY_RETURN_IF_ERROR(CheckRange("pocketnn.target", spec.pocketnn.target, 1u, 127u));
   TALLY_RETURN_IF_ERROR(
       CheckRange("pocketnn.weight_limit", spec.pocketnn.weight_limit, 1u, 32767u));
@@ -221,7 +264,7 @@ absl::Status ValidateModelSpec(const ModelSpec& spec) {
   TALLY_RETURN_IF_ERROR(CheckLayers(spec));
   TALLY_RETURN_IF_ERROR(CheckLabels(spec));
   TALLY_RETURN_IF_ERROR(CheckSchedule(spec));
-  return CheckPocketNn(spec);
+  return spec.algorithm == kNitiName ? spec_rules::CheckNiti(spec) : CheckPocketNn(spec);
 }
 
 absl::Status CheckName(std::string_view field, std::string_view name) {

@@ -1,6 +1,7 @@
 // ModelSpec to text. The bytes of CanonicalSpec enter every state digest: see the contract before
 // any change here; tests/core/learner pins them.
 
+#include "core/arithmetic/check.h"
 #include "core/learner/model_spec_names.h"
 #include "core/learner/model_spec_reader.h"
 #include "core/text/strings.h"
@@ -31,9 +32,48 @@ std::string Word(const std::vector<std::string_view>& names, E value) {
   return JsonQuote(spec_names::NameOf(names, value));
 }
 
+std::string ExtentText(const Extent2d& extent) {
+  return StrCat("[", extent.height, ",", extent.width, "]");
+}
+
+// A layer has the keys that its kind gives a meaning; "kind" itself is left out of dense ones.
 std::string LayerText(const LayerSpec& layer) {
-  return StrCat("{\"activation\":", Word(spec_names::kActivations, layer.activation),
-                ",\"units\":", layer.units, "}");
+  const std::string activation =
+      StrCat("\"activation\":", Word(spec_names::kActivations, layer.activation));
+  const std::string kind = StrCat("\"kind\":", Word(spec_names::kLayerKinds, layer.kind));
+  const std::string kernel = StrCat("\"kernel\":", ExtentText(layer.kernel));
+  switch (layer.kind) {
+    case LayerKind::kDense:
+      return StrCat("{", activation, ",\"units\":", layer.units, "}");
+    case LayerKind::kConv2d:
+      return StrCat("{", activation, ",", kernel, ",", kind,
+                    ",\"padding\":", ExtentText(layer.padding), ",\"units\":", layer.units, "}");
+    case LayerKind::kMaxPool:
+      return StrCat("{", kernel, ",", kind, "}");
+    case LayerKind::kDropout:
+      return StrCat("{\"drop_permille\":", layer.drop_permille, ",", kind, "}");
+  }
+  TALLY_CHECK(false);
+}
+
+std::string RatePointText(const RatePoint& point) {
+  return StrCat(
+      "{\"from_step\":", point.from_step,
+      point.mu.has_value() ? StrCat(",\"mu\":", *point.mu) : StrCat(",\"inverse\":", point.inverse),
+      "}");
+}
+
+std::string NitiText(const NitiSpec& niti) {
+  return StrCat("{\"decay_bits\":", niti.decay_bits,
+                ",\"gradient_bits_min\":", niti.gradient_bits_min,
+                ",\"loss_rounding\":", Word(spec_names::kLossRoundings, niti.loss_rounding),
+                ",\"profile\":", Word(spec_names::kNitiProfiles, niti.profile),
+                ",\"weight_bits\":", niti.weight_bits, "}");
+}
+
+std::string AugmentationText(const AugmentationSpec& augmentation) {
+  return StrCat("{\"crop_padding\":", augmentation.crop_padding,
+                ",\"horizontal_flip\":", augmentation.horizontal_flip ? "true" : "false", "}");
 }
 
 std::string PocketNnText(const PocketNnSpec& pocketnn) {
@@ -94,11 +134,11 @@ std::string BreakLines(std::string_view json) {
 }  // namespace
 
 std::string CanonicalSpec(const ModelSpec& spec) {
-  const auto rate_point = [](const RatePoint& point) {
-    return StrCat("{\"from_step\":", point.from_step, ",\"inverse\":", point.inverse, "}");
-  };
   std::string out = "{";
   StrAppend(&out, "\"algorithm\":", JsonQuote(spec.algorithm));
+  if (spec.augmentation != AugmentationSpec()) {
+    StrAppend(&out, ",\"augmentation\":", AugmentationText(spec.augmentation));
+  }
   StrAppend(&out, ",\"batch_size\":", spec.batch_size);
   StrAppend(&out, ",\"classes\":", spec.classes);
   StrAppend(&out, ",\"input\":{\"shape\":", IntegerList(spec.input.shape),
@@ -107,8 +147,12 @@ std::string CanonicalSpec(const ModelSpec& spec) {
     return JsonQuote(label);
   }));
   StrAppend(&out, ",\"layers\":", JsonList(spec.layers, LayerText));
-  StrAppend(&out, ",\"learning_rate\":", JsonList(spec.learning_rate, rate_point));
-  StrAppend(&out, ",\"pocketnn\":", PocketNnText(spec.pocketnn));
+  StrAppend(&out, ",\"learning_rate\":", JsonList(spec.learning_rate, RatePointText));
+  if (spec.algorithm == kNitiName) {
+    StrAppend(&out, ",\"niti\":", NitiText(spec.niti));
+  } else {
+    StrAppend(&out, ",\"pocketnn\":", PocketNnText(spec.pocketnn));
+  }
   StrAppend(&out, ",\"preprocessing\":", PreprocessingText(spec.preprocessing));
   StrAppend(&out, ",\"schedule_steps\":", spec.schedule_steps);
   StrAppend(&out, ",\"seed\":", spec.seed, "}");

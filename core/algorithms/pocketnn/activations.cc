@@ -92,6 +92,8 @@ int64_t DivisorOf(Activation activation, uint32_t inputs, PocketNnProfile profil
     case Activation::kPocketLeakyRelu:
     case Activation::kAsIs:
       return 1;
+    case Activation::kRelu:  // of other algorithms
+      break;
   }
   TALLY_CHECK(false);
 }
@@ -114,6 +116,8 @@ uint64_t OutputMagnitudeMax(Activation activation, uint64_t z_max) {
       return z_max / static_cast<uint64_t>(kUnit);
     case Activation::kAsIs:
       return z_max;
+    case Activation::kRelu:
+      break;
   }
   TALLY_CHECK(false);
 }

@@ -200,7 +200,8 @@ TEST(ModelSpecReaderTest, RefusesEveryFaultWithPlacePathAndValue) {
       {"{shape: [4]}", "{type: int8}", "m.yaml:2: input.shape: missing; it has no default"},
       {"classes: 2\n", "", "m.yaml:1: classes: missing; it has no default"},
       {"schedule_steps: 100\n", "", "m.yaml:1: schedule_steps: missing; it has no default"},
-      {"pocketnn", "pocketn", "m.yaml:1: algorithm: got \"pocketn\", expected one of pocketnn"},
+      {"pocketnn", "pocketn",
+       "m.yaml:1: algorithm: got \"pocketn\", expected one of pocketnn, niti"},
       {"", "name: Door\n",
        "m.yaml:7: name: got \"Door\", expected 1 to 63 characters of a-z, 0-9, '.', '_' and '-', "
        "the "
@@ -220,8 +221,24 @@ TEST(ModelSpecReaderTest, RefusesEveryFaultWithPlacePathAndValue) {
        "m.yaml:3: layers[0].units: got 65537" + ranges + "1 to 65536"},
       {"{units: 3}", "{}", "m.yaml:3: layers[0].units: missing; it has no default"},
       {"{units: 3}", "{units: 3, activation: relu}",
-       "m.yaml:3: layers[0].activation: got \"relu\", expected one of pocket_tanh, pocket_sigmoid, "
-       "pocket_leaky_relu, pocket_relu8, rescale, as_is"},
+       "m.yaml:3: layers[0].activation: got relu, expected one of pocket_tanh, pocket_sigmoid, "
+       "pocket_leaky_relu, pocket_relu8, rescale, as_is with algorithm: pocketnn"},
+      {"{units: 3}", "{units: 3, activation: gelu}",
+       "m.yaml:3: layers[0].activation: got \"gelu\", expected one of pocket_tanh, pocket_sigmoid, "
+       "pocket_leaky_relu, pocket_relu8, rescale, as_is, relu"},
+      {"{units: 3}", "{kind: max_pool, kernel: [1, 1]}",
+       "m.yaml:3: layers[0].kind: got max_pool, which takes images, but what enters is a flat row "
+       "of 4 elements; put it before the dense layers, and give input.shape as [height, width, "
+       "channels]"},
+      {"{units: 3}", "{kind: dropout, drop_permille: 500}",
+       "m.yaml:3: layers[0].kind: got dropout, expected dense with algorithm: pocketnn"},
+      {"{units: 3}", "{units: 3, kernel: [1, 1]}",
+       "m.yaml:3: layers[0].kernel: has no meaning with kind: dense"},
+      {"[{inverse: 10}]", "[{inverse: 10, mu: 1}]",
+       "m.yaml:5: learning_rate[0].mu: has no meaning with algorithm: pocketnn"},
+      {"", "niti: {weight_bits: 16}\n", "m.yaml:7: niti: has no meaning with algorithm: pocketnn"},
+      {"", "augmentation: {horizontal_flip: true}\n",
+       "m.yaml:7: augmentation: has no meaning with algorithm: pocketnn"},
       {"{units: 2}]", "{units: 4}]",
        "m.yaml:3: layers[1].units: got 4, expected as many as classes in the last layer: 2"},
       {"[{units: 3}, {units: 2}]", "[{units: 65536}, {units: 65536}, {units: 2}]",
@@ -338,7 +355,7 @@ TEST(ModelSpecReaderTest, AMapInsideALargerDocumentKeepsItsPath) {
 TEST(ModelSpecReaderTest, ValidatesSpecsBuiltByHand) {
   ModelSpec spec;
   const absl::Status status = ValidateModelSpec(spec);
-  EXPECT_EQ(status.message(), "algorithm: got \"\", expected one of pocketnn");
+  EXPECT_EQ(status.message(), "algorithm: got \"\", expected one of pocketnn, niti");
   EXPECT_EQ(Field(status), "algorithm");
 }
 

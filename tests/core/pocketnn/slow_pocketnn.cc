@@ -42,6 +42,8 @@ Activated Activate(Activation activation, int64_t z, int64_t inputs) {
       return {z / 256, 1};
     case Activation::kAsIs:
       return {z, 1};
+    case Activation::kRelu:  // not PocketNN's
+      break;
   }
   return {0, 0};
 }

@@ -48,6 +48,17 @@ classes: 3
 learning_rate: [{inverse: 9}]
 schedule_steps: 5
 pocketnn: {profile: reference}
+)",
+    R"(name: pane
+algorithm: niti
+input: {shape: [8, 6, 2]}
+preprocessing: {kind: constants, scope: channel, mean: [1, -2], deviation: [3, 4]}
+layers: [{kind: conv2d, units: 3, kernel: [3, 2], padding: [1, 0], activation: relu}, {kind: max_pool, kernel: [2, 2]}, {kind: dropout, drop_permille: 250}, {units: 3, activation: as_is}]
+classes: 3
+learning_rate: [{mu: -3}, {from_step: 9, mu: 0}]
+schedule_steps: 5
+niti: {profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, decay_bits: 15}
+augmentation: {crop_padding: 2, horizontal_flip: true}
 )"};
 
 v1::ModelSpec MessageOf(const ModelSpec& spec) {
