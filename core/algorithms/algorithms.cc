@@ -1,5 +1,7 @@
 #include "core/algorithms/algorithms.h"
 
+#include "core/algorithms/niti/bounds.h"
+#include "core/algorithms/niti/learner.h"
 #include "core/algorithms/pocketnn/bounds.h"
 #include "core/algorithms/pocketnn/learner.h"
 #include "core/learner/model_spec_reader.h"
@@ -9,9 +11,11 @@
 namespace tally {
 namespace {
 
-absl::Status NotYet(const ModelSpec& spec) {
-  return absl::UnimplementedError(
-      text::StrCat("algorithm: \"", spec.algorithm, "\" cannot be trained yet"));
+absl::StatusOr<std::unique_ptr<Learner>> MakeNiti(const ModelSpec& spec,
+                                                  const LearnerEnvironment& environment) {
+  TALLY_RETURN_IF_ERROR(niti::CheckBounds(spec));
+  return std::make_unique<niti::NitiLearner>(spec,
+                                             niti::LearnerOptions{.environment = environment});
 }
 
 }  // namespace
@@ -19,9 +23,7 @@ absl::Status NotYet(const ModelSpec& spec) {
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
                                                      const LearnerEnvironment& environment) {
   TALLY_RETURN_IF_ERROR(ValidateModelSpec(spec));
-  if (spec.algorithm != kPocketNnName) {
-    return NotYet(spec);
-  }
+  if (spec.algorithm == kNitiName) return MakeNiti(spec, environment);
   if (spec.pocketnn.profile == PocketNnProfile::kReference) {
     return absl::FailedPreconditionError(
         "pocketnn.profile: \"reference\" repeats the published program, whose one random stream "
@@ -33,6 +35,9 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
       spec, pocketnn::LearnerOptions{.environment = environment});
 }
 
-uint64_t LearnerBytes(const ModelSpec& spec) { return pocketnn::PocketNnLearner::Bytes(spec); }
+uint64_t LearnerBytes(const ModelSpec& spec) {
+  return spec.algorithm == kNitiName ? niti::NitiLearner::Bytes(spec)
+                                     : pocketnn::PocketNnLearner::Bytes(spec);
+}
 
 }  // namespace tally

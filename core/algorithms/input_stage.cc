@@ -1,6 +1,7 @@
 #include "core/algorithms/input_stage.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "core/arithmetic/check.h"
@@ -12,6 +13,9 @@ namespace tally {
 namespace {
 
 constexpr int32_t kDeviationMax = 65535;
+constexpr size_t kTableSize = 256;
+constexpr size_t kTableChannelsMax = 64;
+constexpr size_t kPartElements = 1024;
 
 size_t ConstantCount(const ModelSpec& spec) {
   if (spec.preprocessing.kind == PreprocessingKind::kNone) {
@@ -44,9 +48,10 @@ InputStage::InputStage(const ModelSpec& spec)
       kind_(spec.preprocessing.kind),
       unit_(static_cast<int32_t>(spec.preprocessing.unit)),
       calibration_samples_(spec.preprocessing.calibration_samples),
-      each_(spec.preprocessing.scope != PreprocessingScope::kGlobal) {
+      scope_(spec.preprocessing.scope) {
   const size_t constants = ConstantCount(spec);
   if (constants == 0) {
+    PrepareTables();
     return;
   }
   mean_ = Tensor<int32_t>(Shape({constants}));
@@ -80,7 +85,8 @@ uint32_t InputStage::MagnitudeMax(const ModelSpec& spec) {
 uint64_t InputStage::Bytes(const ModelSpec& spec) {
   // Calibration sums (int64) live for the time of one call.
   return ConstantCount(spec) * (2 * sizeof(int32_t) + sizeof(int64_t)) +
-         SpreadCount(spec) * (sizeof(TruncDivider32) + sizeof(int32_t));
+         SpreadCount(spec) * (sizeof(TruncDivider32) + sizeof(int32_t)) +
+         kTableChannelsMax * kTableSize;
 }
 
 uint32_t InputStage::calibration_samples_wanted() const {
@@ -128,16 +134,31 @@ void InputStage::PrepareDividers() {
   if (!calibrated()) {
     return;
   }
-  const size_t count = each_ ? elements_ : deviation_.size();
+  const size_t count = scope_ == PreprocessingScope::kGlobal ? deviation_.size() : elements_;
   for (size_t i = 0; i < count && !deviation_.empty(); ++i) {
     dividers_.emplace_back(deviation_[ConstantOf(i)]);
     means_.push_back(mean_[ConstantOf(i)]);
   }
+  PrepareTables();
 }
 
-void InputStage::LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x) const {
-  const size_t row_bytes = elements_ * ElementBytes(type_);
-  const auto bytes = rows.bytes.subspan(row * row_bytes, row_bytes);
+void InputStage::PrepareTables() {
+  const size_t channels = scope_ == PreprocessingScope::kChannel ? mean_.size() : 1;
+  const bool by_place = scope_ == PreprocessingScope::kElement && !dividers_.empty();
+  tables_.clear();
+  if (type_ == ElementType::kInt16 || by_place || channels > kTableChannelsMax) return;
+  std::array<std::byte, kTableSize> bytes;
+  for (size_t i = 0; i < kTableSize; ++i) bytes[i] = static_cast<std::byte>(i);
+  std::array<int16_t, kTableSize> elements;
+  tables_.resize(channels * kTableSize);
+  for (size_t c = 0; c < channels; ++c) {
+    Load(bytes, elements);
+    if (!dividers_.empty()) kernels::Standardise(means_[c], dividers_[c], unit_, elements);
+    kernels::NarrowToMantissas(elements, std::span(tables_).subspan(c * kTableSize, kTableSize));
+  }
+}
+
+void InputStage::Load(std::span<const std::byte> bytes, std::span<int16_t> x) const {
   switch (type_) {
     case ElementType::kUint8:
       return kernels::LoadUint8(bytes, x);
@@ -148,17 +169,45 @@ void InputStage::LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x)
   }
 }
 
+void InputStage::LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x) const {
+  const size_t row_bytes = elements_ * ElementBytes(type_);
+  Load(rows.bytes.subspan(row * row_bytes, row_bytes), x);
+}
+
+void InputStage::ReadPart(std::span<const std::byte> bytes, size_t first,
+                          std::span<int16_t> x) const {
+  const size_t size = ElementBytes(type_);
+  Load(bytes.subspan(first * size, x.size() * size), x);
+  if (dividers_.empty()) return;
+  if (scope_ == PreprocessingScope::kGlobal) {
+    kernels::Standardise(means_[0], dividers_[0], unit_, x);
+  } else {
+    kernels::StandardiseEach(std::span(means_).subspan(first, x.size()),
+                             std::span(dividers_).subspan(first, x.size()), unit_, x);
+  }
+}
+
 void InputStage::Read(const RowBatch& rows, MatrixView<int16_t> x) const {
   TALLY_CHECK(x.rows == rows.rows && x.columns == elements_);
-  TALLY_CHECK(rows.bytes.size() == rows.rows * elements_ * ElementBytes(type_));
-  TALLY_CHECK(calibrated());
+  const size_t row_bytes = elements_ * ElementBytes(type_);
+  TALLY_CHECK(rows.bytes.size() == rows.rows * row_bytes && calibrated());
   for (size_t r = 0; r < rows.rows; ++r) {
-    const std::span<int16_t> row = {x.Row(r), elements_};
-    LoadRow(rows, r, row);
-    if (!each_ && !dividers_.empty()) {
-      kernels::Standardise(means_[0], dividers_[0], unit_, row);
-    } else if (!dividers_.empty()) {
-      kernels::StandardiseEach(means_, dividers_, unit_, row);
+    ReadPart(rows.bytes.subspan(r * row_bytes, row_bytes), 0, {x.Row(r), elements_});
+  }
+}
+
+void InputStage::ReadInt8(const RowBatch& rows, MatrixView<int8_t> x) const {
+  TALLY_CHECK(x.rows == rows.rows && x.columns == elements_);
+  const size_t row_bytes = elements_ * ElementBytes(type_);
+  TALLY_CHECK(rows.bytes.size() == rows.rows * row_bytes && calibrated());
+  if (!tables_.empty()) return kernels::LookUp(rows.bytes, tables_, x.elements());
+  std::array<int16_t, kPartElements> part;
+  for (size_t r = 0; r < rows.rows; ++r) {
+    const auto bytes = rows.bytes.subspan(r * row_bytes, row_bytes);
+    for (size_t first = 0; first < elements_; first += kPartElements) {
+      const size_t count = std::min(kPartElements, elements_ - first);
+      ReadPart(bytes, first, std::span(part).first(count));
+      kernels::NarrowToMantissas(std::span(part).first(count), {x.Row(r) + first, count});
     }
   }
 }

@@ -37,6 +37,9 @@ class InputStage {
   // x [rows, elements] from the bytes; the constants are there.
   void Read(const RowBatch& rows, MatrixView<int16_t> x) const;
 
+  // The same as int8, cut to +-127: elements of MagnitudeMax up to 127 as they are.
+  void ReadInt8(const RowBatch& rows, MatrixView<int8_t> x) const;
+
   // Visits "input.mean" and "input.deviation" if rows are standardised. A deviation of 0 means that
   // calibration has not happened.
   void VisitState(StateVisitor& visitor);
@@ -46,23 +49,29 @@ class InputStage {
 
  private:
   bool calibrated() const { return deviation_.empty() || deviation_[0] != 0; }
+  void Load(std::span<const std::byte> bytes, std::span<int16_t> x) const;
   void LoadRow(const RowBatch& rows, size_t row, std::span<int16_t> x) const;
   void Fix(std::span<const int64_t> sums, int64_t count, std::span<int32_t> constants) const;
   void PrepareDividers();
+  void PrepareTables();
+  // Elements [first, first + x.size()) of a row from their bytes, standardised.
+  void ReadPart(std::span<const std::byte> bytes, size_t first, std::span<int16_t> x) const;
   // The constants of an element.
-  size_t ConstantOf(size_t element) const { return each_ ? element % mean_.size() : 0; }
+  size_t ConstantOf(size_t element) const { return element % mean_.size(); }
 
   ElementType type_;
   size_t elements_;
   PreprocessingKind kind_;
   int32_t unit_;
   uint32_t calibration_samples_;
-  bool each_;                  // scope is not global
+  PreprocessingScope scope_;
   Tensor<int32_t> mean_;       // empty without standardisation; as many as the scope asks for
   Tensor<int32_t> deviation_;  // likewise
   // By deviation_, one for all or one an element, with their means; empty before calibration.
   std::vector<TruncDivider32> dividers_;
   std::vector<int32_t> means_;
+  // Bytes to int8, 256 elements a channel (or for all); empty where there is no such table.
+  std::vector<int8_t> tables_;
 };
 
 }  // namespace tally

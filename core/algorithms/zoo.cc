@@ -1,5 +1,7 @@
 // The papers' networks by name.
 
+#include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,11 +9,12 @@
 
 #include "absl/strings/str_join.h"
 #include "core/algorithms/algorithms.h"
+#include "core/algorithms/zoo_entries.h"
 #include "core/text/object_reader.h"
 #include "core/text/strings.h"
 
 namespace tally {
-namespace {
+namespace zoo {
 
 const std::vector<std::string>& DigitLabels() {
   static const auto& labels =
@@ -25,6 +28,13 @@ const std::vector<std::string>& ClothingLabels() {
                                     "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
   return labels;
 }
+
+}  // namespace zoo
+
+namespace {
+
+using zoo::ClothingLabels;
+using zoo::DigitLabels;
 
 // What the networks of the PocketNN paper share: 28 x 28 grey pixels, pocket tanh throughout,
 // direct feedback, mini-batches of 20 unless the network says otherwise.
@@ -75,29 +85,32 @@ ModelSpec ReferenceMnist() {
   return spec;
 }
 
-struct ZooEntry {
-  const char* name;
-  ModelSpec (*make)();
-};
-
-constexpr ZooEntry kZoo[] = {
+constexpr zoo::Entry kPocketNn[] = {
     {"pocketnn/fashion-mlp", FashionMlp},
     {"pocketnn/mnist-mlp", MnistMlp},
     {"pocketnn/reference-mnist", ReferenceMnist},
 };
 
+// All networks, by name.
+std::vector<zoo::Entry> AllEntries() {
+  const std::span<const zoo::Entry> niti = zoo::NitiEntries();
+  std::vector<zoo::Entry> entries(niti.begin(), niti.end());
+  entries.insert(entries.end(), std::begin(kPocketNn), std::end(kPocketNn));
+  return entries;
+}
+
 }  // namespace
 
 std::vector<std::string> ZooNames() {
   std::vector<std::string> names;
-  for (const ZooEntry& entry : kZoo) {
+  for (const zoo::Entry& entry : AllEntries()) {
     names.emplace_back(entry.name);
   }
   return names;
 }
 
 absl::StatusOr<ModelSpec> ZooSpec(std::string_view name) {
-  for (const ZooEntry& entry : kZoo) {
+  for (const zoo::Entry& entry : AllEntries()) {
     if (name == entry.name) {
       return entry.make();
     }

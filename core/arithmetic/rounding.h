@@ -52,12 +52,29 @@ constexpr int32_t ShiftHalfAwayFromZero(int32_t x, int32_t shift) {
 // half, which serves as the dice: deterministic, and unbiased over evenly spread values. With an
 // odd `shift` the lower half has one bit less and is doubled. `shift` in [1, 31]. Source: NITI,
 // arXiv:2009.13108 (pseudo-stochastic rounding).
+constexpr int64_t ShiftPseudoStochastic(int64_t x, int32_t shift) {  // `shift` in [1, 62]
+  const uint64_t magnitude = Magnitude(x);
+  const uint64_t dropped = magnitude & ((uint64_t{1} << shift) - 1);
+  const int32_t half = shift / 2;
+  const uint64_t dice = (dropped & ((uint64_t{1} << half) - 1)) << (shift & 1);
+  const uint64_t quotient = (magnitude >> shift) + ((dropped >> half) > dice ? 1u : 0u);
+  return static_cast<int64_t>(x < 0 ? uint64_t{0} - quotient : quotient);
+}
 constexpr int32_t ShiftPseudoStochastic(int32_t x, int32_t shift) {
   const uint32_t magnitude = Magnitude(x);
   const uint32_t dropped = magnitude & ((1u << shift) - 1u);
   const int32_t half = shift / 2;
   const uint32_t dice = (dropped & ((1u << half) - 1u)) << (shift & 1);
   const uint32_t quotient = (magnitude >> shift) + ((dropped >> half) > dice ? 1u : 0u);
+  return static_cast<int32_t>(x < 0 ? 0u - quotient : quotient);
+}
+
+// x / 2^shift, its magnitude rounded up when the dropped bits are more than `dice`, a uniform draw
+// from [0, 2^shift): right on average. `shift` in [1, 31].
+constexpr int32_t ShiftByDice(int32_t x, int32_t shift, uint32_t dice) {
+  const uint32_t magnitude = Magnitude(x);
+  const uint32_t dropped = magnitude & ((1u << shift) - 1u);
+  const uint32_t quotient = (magnitude >> shift) + (dropped > dice ? 1u : 0u);
   return static_cast<int32_t>(x < 0 ? 0u - quotient : quotient);
 }
 

@@ -7,6 +7,7 @@ namespace tally::kernels {
 namespace {
 
 constexpr int32_t kOutputMax = 127;
+constexpr size_t kTableSize = 256;
 
 // From this distance on the result is 127 whatever the constants: 2^23 / 65535 > 128. Distances are
 // cut here, and means where every distance is beyond, so that all products fit int32.
@@ -57,6 +58,24 @@ void StandardiseEach(std::span<const int32_t> means, std::span<const TruncDivide
   TALLY_CHECK(means.size() == x.size() && deviations.size() == x.size());
   for (size_t i = 0; i < x.size(); ++i) {
     x[i] = StandardiseOne(x[i], Clamp(means[i], -kMeanMax, kMeanMax), deviations[i], unit);
+  }
+}
+
+void NarrowToMantissas(std::span<const int16_t> elements, std::span<int8_t> mantissas) {
+  TALLY_CHECK(elements.size() == mantissas.size());
+  for (size_t i = 0; i < elements.size(); ++i) {
+    mantissas[i] = static_cast<int8_t>(Clamp<int32_t>(elements[i], -kOutputMax, kOutputMax));
+  }
+}
+
+void LookUp(std::span<const std::byte> bytes, std::span<const int8_t> tables,
+            std::span<int8_t> out) {
+  TALLY_CHECK(bytes.size() == out.size() && !tables.empty());
+  const size_t end = tables.size();
+  size_t table = 0;
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = tables[table + static_cast<uint8_t>(bytes[i])];
+    table = table + kTableSize == end ? 0 : table + kTableSize;
   }
 }
 

@@ -23,6 +23,13 @@ void Standardise(int32_t mean, const TruncDivider32& deviation, int32_t unit, st
 void StandardiseEach(std::span<const int32_t> means, std::span<const TruncDivider32> deviations,
                      int32_t unit, std::span<int16_t> x);
 
+// Elements cut to +-127.
+void NarrowToMantissas(std::span<const int16_t> elements, std::span<int8_t> mantissas);
+
+// out[i] = the element of table i % tables for byte i; a table has 256 elements.
+void LookUp(std::span<const std::byte> bytes, std::span<const int8_t> tables,
+            std::span<int8_t> out);
+
 }  // namespace tally::kernels
 
 #endif  // TALLY_CORE_KERNELS_STANDARDISE_H_

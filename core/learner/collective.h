@@ -17,6 +17,9 @@ class Collective {
   virtual void Sum(std::span<int64_t> values) = 0;
   // Replaces each element by its maximum over all ranks.
   virtual void Max(std::span<int64_t> values) = 0;
+  // Rows of the mini-batch that lower ranks hold, of which this one holds `rows`: where its random
+  // draws begin. What is used by one rank alone may leave it at 0.
+  virtual uint64_t RowsBefore(uint64_t /*rows*/) { return 0; }
 };
 
 // This process alone: both operations leave the values as they are.

@@ -1,40 +1,15 @@
 // The walk over a PocketNN learner's state, and the check after a restore.
 
 #include <algorithm>
-#include <bit>
 #include <string>
 
 #include "core/algorithms/pocketnn/initialise.h"
 #include "core/algorithms/pocketnn/learner.h"
+#include "core/algorithms/state_entries.h"
 #include "core/text/status_macros.h"
-#include "core/text/strings.h"
 
 namespace tally::pocketnn {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "state arrays are visited in place, and their bytes are little-endian");
-
-template <class T>
-constexpr StateType TypeOf() {
-  if constexpr (std::is_same_v<T, int16_t>) {
-    return StateType::kInt16;
-  } else {
-    static_assert(std::is_same_v<T, int32_t>);
-    return StateType::kInt32;
-  }
-}
-
-// Arrays that this model does not have are empty and not visited.
-template <class T>
-void VisitTensor(StateVisitor& visitor, const std::string& name, Tensor<T>& tensor) {
-  if (!tensor.empty()) {
-    visitor.Visit({.name = name,
-                   .type = TypeOf<T>(),
-                   .shape = tensor.shape().extents(),
-                   .bytes = tensor.bytes()});
-  }
-}
 
 // A packed matrix is visited in its plain layout, and takes back what the visitor may have changed.
 void VisitPacked(StateVisitor& visitor, const std::string& name,
@@ -68,21 +43,6 @@ void VisitPadded(StateVisitor& visitor, const std::string& name, size_t rows, si
   }
 }
 
-void VisitScalar(StateVisitor& visitor, const std::string& name, uint64_t& value, bool in_digest) {
-  visitor.Visit({.name = name,
-                 .type = StateType::kUint64,
-                 .shape = {},
-                 .bytes = std::as_writable_bytes(std::span(&value, 1)),
-                 .in_digest = in_digest});
-}
-
-absl::Status CheckMagnitude(const std::string& name, size_t index, int32_t value, int32_t limit) {
-  if (value >= -limit && value <= limit) return absl::OkStatus();
-  return absl::DataLossError(text::StrCat(name, ": element ", index, " is ", value, ", outside [",
-                                          -limit, ", ", limit,
-                                          "]: the state is damaged; restore an older checkpoint"));
-}
-
 template <class T>
 absl::Status CheckMagnitudes(const std::string& name, const Tensor<T>& tensor, int32_t limit) {
   for (size_t i = 0; i < tensor.size(); ++i) {
@@ -112,12 +72,10 @@ absl::Status CheckPadded(const std::string& name, size_t columns, const Tensor<i
   return absl::OkStatus();
 }
 
-std::string LayerPrefix(size_t layer) { return text::StrCat("layer", layer + 1, "."); }
-
 }  // namespace
 
 void PocketNnLearner::VisitState(StateVisitor& visitor) {
-  VisitScalar(visitor, "step", step_, true);
+  VisitScalar(visitor, "step", step_);
   network_.input.VisitState(visitor);
   for (size_t l = 0; l < training_.size(); ++l) {
     const std::string prefix = LayerPrefix(l);

@@ -17,7 +17,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(ZooTest, EveryNetworkIsValidAndIsBuilt) {
-  EXPECT_THAT(ZooNames(), ElementsAre("pocketnn/fashion-mlp", "pocketnn/mnist-mlp",
+  EXPECT_THAT(ZooNames(), ElementsAre("niti/fashion-mlp", "niti/golden-lenet", "niti/golden-mlp",
+                                      "niti/har", "niti/har-conv", "niti/lenet", "niti/mnist-mlp",
+                                      "niti/vgg-small-7", "niti/vgg-small-8", "niti/vgg-small-9",
+                                      "niti/vgg-tiny", "pocketnn/fashion-mlp", "pocketnn/mnist-mlp",
                                       "pocketnn/reference-mnist"));
   for (const std::string& name : ZooNames()) {
     const auto spec = ZooSpec(name);
@@ -39,6 +42,10 @@ TEST(ZooTest, NetworksHaveThePapersShapes) {
   EXPECT_EQ(ParameterCount(fashion),
             784u * 200 + 200 + 200 * 100 + 100 + 100 * 50 + 50 + 50 * 10 + 10);
   EXPECT_EQ(fashion.labels[8], "Bag");
+  EXPECT_EQ(ParameterCount(*ZooSpec("niti/lenet")), 25u * 20 + 500 * 50 + 800 * 500 + 500 * 10);
+  EXPECT_EQ(ParameterCount(*ZooSpec("niti/vgg-small-7")),
+            9u * (3 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512) + 8192 * 10);
+  EXPECT_EQ(ParameterCount(*ZooSpec("niti/har-conv")), 45u * 32 + 160 * 64 + 1856 * 100 + 100 * 6);
 }
 
 TEST(ZooTest, AnUnknownNameIsNotFoundAndTheNearestIsNamed) {

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <barrier>
 #include <cstdint>
 #include <numeric>
 #include <random>
@@ -17,6 +16,7 @@
 #include "core/algorithms/pocketnn/learner.h"
 #include "tests/core/pocketnn/allocation_hook.h"
 #include "tests/core/pocketnn/fixtures.h"
+#include "tests/core/pocketnn/thread_collective.h"
 
 namespace tally {
 namespace {
@@ -347,36 +347,6 @@ TEST(CountersTest, CountCutOutputsAndCutWeights) {
   EXPECT_EQ(other->Counters()[1].wide_steps, 1u);
 }
 
-// Ranks as threads of one process.
-class ThreadCollective {
- public:
-  explicit ThreadCollective(size_t ranks)
-      : barrier_(static_cast<ptrdiff_t>(ranks)), parts_(ranks) {}
-
-  class Rank : public Collective {
-   public:
-    Rank(ThreadCollective& all, size_t rank) : all_(all), rank_(rank) {}
-    void Sum(std::span<int64_t> values) override {
-      all_.parts_[rank_].assign(values.begin(), values.end());
-      all_.barrier_.arrive_and_wait();
-      for (size_t i = 0; i < values.size(); ++i) {
-        values[i] = 0;
-        for (const auto& part : all_.parts_) values[i] += part[i];
-      }
-      all_.barrier_.arrive_and_wait();
-    }
-    void Max(std::span<int64_t>) override { FAIL() << "PocketNN needs no maximum"; }
-
-   private:
-    ThreadCollective& all_;
-    size_t rank_;
-  };
-
- private:
-  std::barrier<> barrier_;
-  std::vector<std::vector<int64_t>> parts_;
-};
-
 TEST(CollectiveTest, AnyNumberOfRanksGivesTheStateOfOne) {
   for (const UpdateRounding rounding :
        {UpdateRounding::kTowardZero, UpdateRounding::kErrorFeedback, UpdateRounding::kStochastic}) {
@@ -390,13 +360,13 @@ TEST(CollectiveTest, AnyNumberOfRanksGivesTheStateOfOne) {
       alone_loss += alone->TrainStep(samples.Rows(step * 6, 6), samples.Labels(step * 6, 6)).loss;
     }
     for (const size_t ranks : {size_t{1}, size_t{2}, size_t{3}}) {
-      ThreadCollective collective(ranks);
+      test::ThreadCollective collective(ranks);
       std::vector<State> states(ranks);
       std::vector<int64_t> losses(ranks, 0);
       std::vector<std::thread> threads;
       for (size_t rank = 0; rank < ranks; ++rank) {
         threads.emplace_back([&, rank] {
-          ThreadCollective::Rank mine(collective, rank);
+          test::ThreadCollective::Rank mine(collective, rank);
           auto learner = Make(spec, &mine);
           const size_t share = 6 / ranks;
           for (size_t step = 0; step < 10; ++step) {

@@ -1,0 +1,125 @@
+// What becomes of the gradients of a stage: decay, range, and the update of its weights.
+
+#include <algorithm>
+
+#include "core/algorithms/niti/learner.h"
+#include "core/algorithms/niti/range.h"
+#include "core/arithmetic/rounding.h"
+#include "core/kernels/elementwise.h"
+#include "core/kernels/requantise.h"
+
+namespace tally::niti {
+namespace {
+
+// visit(sum, weight, index of the sum) for each weight there is.
+template <class Sum, class Visit>
+void ForEachWeight(kernels::PanelSums<Sum>& sums, kernels::PackedMatrix<int8_t>& weights,
+                   const Visit& visit) {
+  constexpr size_t kColumns = kernels::PanelSums<Sum>::kPanelColumns;
+  constexpr size_t kGroup = kernels::PackedMatrix<int8_t>::kGroup;
+  for (size_t panel = 0; panel < sums.panels(); ++panel) {
+    const size_t columns = std::min(kColumns, sums.columns() - panel * kColumns);
+    for (size_t row = 0; row < sums.rows(); ++row) {
+      Sum* sum = sums.Row(panel, row);
+      int8_t* weight = weights.Line(panel, row / kGroup) + row % kGroup;
+      const size_t index = (panel * sums.rows() + row) * kColumns;
+      for (size_t j = 0; j < columns; ++j) visit(sum[j], weight[j * kGroup], index + j);
+    }
+  }
+}
+
+// The step of a weight with eight more bits. `shift` below 1 leaves the sum as it is.
+template <class Sum>
+int32_t FineStep(Sum sum, int32_t shift) {
+  const Sum step = shift < 1 ? sum : ShiftPseudoStochastic(sum, shift);
+  return static_cast<int32_t>(Clamp<Sum>(step, -2 * kFineWeightMax, 2 * kFineWeightMax));
+}
+
+// Adds w * 2^power to each sum, truncated.
+template <class Sum>
+void AddDecay(int32_t power, kernels::PackedMatrix<int8_t>& weights,
+              kernels::PanelSums<Sum>& sums) {
+  ForEachWeight(sums, weights, [&](Sum& sum, int8_t weight, size_t) {
+    sum += power >= 0 ? weight * (Sum{1} << power) : ShiftTrunc(int32_t{weight}, -power);
+  });
+}
+
+int8_t CoarseWeight(int16_t fine) {
+  return SaturateToInt8(Clamp(ShiftPseudoStochastic(int32_t{fine}, kFineWeightBits),
+                              -kernels::kMantissaMax, kernels::kMantissaMax));
+}
+
+}  // namespace
+
+void NitiLearner::StartFineWeights() {
+  if (spec_.niti.weight_bits != 16) return;
+  for (size_t s = 0; s < training_.size(); ++s) {
+    Stage& stage = network_.stages[s];
+    kernels::PanelSums<int16_t>& fine = training_[s].fine_weights;
+    fine = kernels::PanelSums<int16_t>(stage.fan_in, stage.units);
+    ForEachWeight(fine, stage.weights, [](int16_t& value, int8_t weight, size_t) {
+      value = static_cast<int16_t>(weight * (1 << kFineWeightBits));
+    });
+  }
+}
+
+void NitiLearner::CoarsenFineWeights() {
+  if (spec_.niti.weight_bits != 16) return;
+  for (size_t s = 0; s < training_.size(); ++s) {
+    ForEachWeight(training_[s].fine_weights, network_.stages[s].weights,
+                  [](int16_t value, int8_t& weight, size_t) { weight = CoarseWeight(value); });
+  }
+}
+
+void NitiLearner::UpdateStage(size_t s, MatrixView<const int8_t> x, MatrixView<const int8_t> d) {
+  const Stage& stage = network_.stages[s];
+  StageTraining& training = training_[s];
+  if (training.wide_sums.elements().empty()) {
+    stage.Gradient(x, d, training.narrow_sums);
+    Apply(s, training.narrow_sums);
+    return;
+  }
+  stage.Gradient(x, d, training.wide_sums);
+  if (options_.environment.collective != nullptr)
+    options_.environment.collective->Sum(training.wide_sums.elements());
+  ++training.wide_steps;
+  Apply(s, training.wide_sums);
+}
+
+template <class Sum>
+void NitiLearner::Apply(size_t s, kernels::PanelSums<Sum>& sums) {
+  StageTraining& training = training_[s];
+  kernels::PackedMatrix<int8_t>& weights = network_.stages[s].weights;
+  const auto find_max = [&] {
+    return uint64_t{kernels::MaxMagnitude(std::span<const Sum>(sums.elements()))};
+  };
+  uint64_t max = find_max();
+  if (spec_.niti.decay_bits != 0) {
+    AddDecay(Range(max) - static_cast<int32_t>(spec_.niti.decay_bits), weights, sums);
+    max = find_max();
+  }
+  const bool drops_ones = spec_.niti.profile == NitiProfile::kReference;
+  const int32_t range = drops_ones ? Range(max) : GradientRange(max);
+  training.trace.gradient_max = max;
+  training.trace.gradient_range = range;
+  if (range == 0) return;
+  const int32_t floor = static_cast<int32_t>(spec_.niti.gradient_bits_min);
+  const int32_t shift = std::max(range, floor) - MuAt(spec_, step_);
+  if (training.fine_weights.elements().empty()) {
+    kernels::UpdateWeights(
+        sums, {.shift = std::max(shift, 0), .rounding = kernels::Rounding::kPseudoStochastic},
+        weights);
+    return;
+  }
+  const std::span<int16_t> fine = training.fine_weights.elements();
+  ForEachWeight(sums, weights, [&](Sum sum, int8_t& weight, size_t index) {
+    fine[index] = static_cast<int16_t>(
+        Clamp(fine[index] - FineStep(sum, shift), -kFineWeightMax, kFineWeightMax));
+    weight = CoarseWeight(fine[index]);
+  });
+}
+
+template void NitiLearner::Apply(size_t, kernels::PanelSums<int32_t>&);
+template void NitiLearner::Apply(size_t, kernels::PanelSums<int64_t>&);
+
+}  // namespace tally::niti

@@ -1,0 +1,297 @@
+// Goal: a NITI learner keeps the promises of learner.h under every option: the state is all there
+// is, ranks and widths change nothing, predictions depend on their row alone, memory is bounded.
+// Method: small networks with every kind of layer, trained twice in different ways and compared.
+
+#include "core/algorithms/niti/learner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/algorithms/algorithms.h"
+#include "core/algorithms/niti/bounds.h"
+#include "core/learner/model_spec_reader.h"
+#include "tests/core/pocketnn/allocation_hook.h"
+#include "tests/core/pocketnn/fixtures.h"
+#include "tests/core/pocketnn/thread_collective.h"
+
+namespace tally {
+namespace {
+
+using test::RandomSamples;
+using test::ReadState;
+using test::Samples;
+using ::testing::HasSubstr;
+
+constexpr char kDense[] = R"(algorithm: niti
+input: {shape: [21]}
+preprocessing: {kind: constants, unit: 51, mean: [100], deviation: [60]}
+layers: [{units: 19, activation: relu}, {units: 7, activation: as_is}, {units: 3, activation: as_is}]
+classes: 3
+batch_size: 6
+learning_rate: [{mu: 2}, {from_step: 6, mu: -1}]
+schedule_steps: 100
+)";
+
+constexpr char kImages[] = R"(algorithm: niti
+input: {shape: [9, 8, 2]}
+preprocessing: {kind: constants, scope: channel, unit: 51, mean: [100, 120], deviation: [60, 70]}
+layers:
+  - {kind: conv2d, units: 5, kernel: [3, 3], padding: [1, 1], activation: relu}
+  - {kind: max_pool, kernel: [2, 2]}
+  - {kind: conv2d, units: 17, kernel: [2, 2], activation: as_is}
+  - {kind: dropout, drop_permille: 300}
+  - {kind: max_pool, kernel: [1, 2]}
+  - {kind: max_pool, kernel: [2, 1]}
+  - {units: 9, activation: relu}
+  - {kind: dropout, drop_permille: 500}
+  - {units: 3, activation: as_is}
+classes: 3
+batch_size: 6
+learning_rate: [{mu: 2}, {from_step: 6, mu: 0}]
+schedule_steps: 100
+)";
+
+ModelSpec Spec(const char* yaml) {
+  const auto spec = ModelSpecFromYaml(yaml, "spec");
+  EXPECT_TRUE(spec.ok()) << spec.status();
+  return *spec;
+}
+
+// Both networks under every option.
+std::vector<ModelSpec> Specs() {
+  std::vector<ModelSpec> specs;
+  for (const char* yaml : {kDense, kImages}) {
+    const ModelSpec plain = Spec(yaml);
+    specs.push_back(plain);
+    specs.push_back(plain);
+    specs.back().niti.weight_bits = 16;
+    specs.back().niti.decay_bits = 12;
+    specs.push_back(plain);
+    specs.back().niti.loss_rounding = LossRounding::kStochastic;
+    specs.back().niti.gradient_bits_min = 14;
+    specs.push_back(plain);
+    specs.back().niti.profile = NitiProfile::kReference;
+    specs.back().niti.loss_rounding = LossRounding::kHalfAwayFromZero;
+  }
+  specs.push_back(Spec(kImages));
+  specs.back().augmentation = {.crop_padding = 2, .horizontal_flip = true};
+  return specs;
+}
+
+std::unique_ptr<Learner> Make(const ModelSpec& spec, Collective* collective = nullptr) {
+  auto learner = MakeLearner(spec, {.collective = collective});
+  EXPECT_TRUE(learner.ok()) << learner.status();
+  return *std::move(learner);
+}
+
+void Train(Learner& learner, const Samples& samples, size_t first_step, size_t steps) {
+  for (size_t step = first_step; step < first_step + steps; ++step) {
+    learner.TrainStep(samples.Rows(step * 6, 6), samples.Labels(step * 6, 6));
+  }
+}
+
+// Writes the state of one learner into another.
+class Copy : public StateVisitor {
+ public:
+  void Visit(const StateEntry& entry) override {
+    if (reading) {
+      bytes.emplace_back(entry.bytes.begin(), entry.bytes.end());
+    } else {
+      ASSERT_EQ(bytes[next].size(), entry.bytes.size());
+      std::copy(bytes[next].begin(), bytes[next].end(), entry.bytes.begin());
+      ++next;
+    }
+  }
+  std::vector<std::vector<std::byte>> bytes;
+  bool reading = true;
+  size_t next = 0;
+};
+
+TEST(NitiLearnerTest, TheStateIsAllThereIs) {
+  for (const ModelSpec& spec : Specs()) {
+    const Samples samples = RandomSamples(spec, 72, 4);
+    auto one = Make(spec);
+    Train(*one, samples, 0, 7);
+    Copy copy;
+    one->VisitState(copy);
+    ModelSpec other_seed = spec;
+    auto two = Make(other_seed);
+    copy.reading = false;
+    two->VisitState(copy);
+    ASSERT_TRUE(two->CheckRestoredState().ok());
+    EXPECT_EQ(ReadState(*two), ReadState(*one));
+    Train(*one, samples, 7, 5);
+    Train(*two, samples, 7, 5);
+    EXPECT_EQ(ReadState(*two), ReadState(*one)) << CanonicalSpec(spec);
+    EXPECT_EQ(two->step(), 12u);
+  }
+}
+
+TEST(NitiLearnerTest, WideSumsGiveTheSameWeights) {
+  for (const ModelSpec& spec : Specs()) {
+    const Samples samples = RandomSamples(spec, 72, 5);
+    auto narrow = Make(spec);
+    niti::NitiLearner wide(spec, {.always_wide = true});
+    Train(*narrow, samples, 0, 12);
+    Train(wide, samples, 0, 12);
+    EXPECT_EQ(ReadState(wide), ReadState(*narrow)) << CanonicalSpec(spec);
+    EXPECT_EQ(wide.Counters()[0].wide_steps, 12u);
+    EXPECT_EQ(narrow->Counters()[0].wide_steps, 0u);
+  }
+}
+
+TEST(NitiLearnerTest, LearningMovesWeights) {
+  for (const ModelSpec& spec : Specs()) {
+    const Samples samples = RandomSamples(spec, 36, 6);
+    auto learner = Make(spec);
+    const auto before = ReadState(*learner);
+    Train(*learner, samples, 0, 6);
+    EXPECT_NE(ReadState(*learner).at("layer1.weights"), before.at("layer1.weights"));
+    EXPECT_EQ(ReadState(*learner).at("layer1.exponent"), before.at("layer1.exponent"));
+  }
+}
+
+TEST(NitiLearnerTest, AnyNumberOfRanksGivesTheStateOfOne) {
+  for (const ModelSpec& spec : Specs()) {
+    const Samples samples = RandomSamples(spec, 48, 8);
+    auto alone = Make(spec);
+    int64_t alone_loss = 0;
+    for (size_t step = 0; step < 8; ++step) {
+      alone_loss += alone->TrainStep(samples.Rows(step * 6, 6), samples.Labels(step * 6, 6)).loss;
+    }
+    const auto wanted = ReadState(*alone);
+    for (const size_t ranks : {size_t{2}, size_t{3}}) {
+      test::ThreadCollective collective(ranks);
+      std::vector<std::thread> threads;
+      for (size_t rank = 0; rank < ranks; ++rank) {
+        threads.emplace_back([&, rank] {
+          test::ThreadCollective::Rank mine(collective, rank);
+          auto learner = Make(spec, &mine);
+          const size_t share = 6 / ranks;
+          int64_t loss = 0;
+          for (size_t step = 0; step < 8; ++step) {
+            const size_t first = step * 6 + rank * share;
+            loss +=
+                learner->TrainStep(samples.Rows(first, share), samples.Labels(first, share)).loss;
+          }
+          EXPECT_EQ(ReadState(*learner), wanted) << CanonicalSpec(spec);
+          EXPECT_EQ(loss, alone_loss);
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+    }
+  }
+}
+
+TEST(NitiPredictorTest, EveryRowStandsForItself) {
+  for (const ModelSpec& spec : Specs()) {
+    const Samples samples = RandomSamples(spec, 60, 9);
+    auto learner = Make(spec);
+    Train(*learner, samples, 0, 6);
+    const auto predictor = learner->MakePredictor();
+    std::vector<int32_t> together(60 * 3);
+    predictor->Predict(samples.Rows(0, 60), together);
+    for (size_t row = 0; row < 60; ++row) {
+      std::vector<int32_t> scores(3);
+      predictor->Predict(samples.Rows(row, 1), scores);
+      EXPECT_TRUE(std::equal(scores.begin(), scores.end(), together.begin() + row * 3));
+    }
+  }
+}
+
+TEST(NitiPredictorTest, ScoresAreTheLogitsOfAMiniBatchOfOne) {
+  const ModelSpec spec = Spec(kDense);
+  const Samples samples = RandomSamples(spec, 60, 10);
+  niti::NitiLearner learner(spec, {});
+  Train(learner, samples, 0, 6);
+  for (size_t row = 0; row < 20; ++row) {
+    const auto predictor = learner.MakePredictor();
+    std::vector<int32_t> scores(3);
+    predictor->Predict(samples.Rows(row, 1), scores);
+    const StepReport report = learner.TrainStep(samples.Rows(row, 1), samples.Labels(row, 1));
+    EXPECT_EQ(ArgMax(scores), report.predictions[0]);
+    EXPECT_EQ(predictor->Loss(scores, samples.labels[row]), report.loss);
+    for (size_t c = 0; c < 3; ++c) {
+      EXPECT_EQ(scores[c], niti::ScoreOf(learner.logits()[c], learner.trace(2).output_exponent));
+    }
+  }
+}
+
+TEST(NitiMemoryTest, StepsAndPredictionsAllocateNothing) {
+  for (const ModelSpec& spec : Specs()) {
+    const Samples samples = RandomSamples(spec, 60, 11);
+    auto learner = Make(spec);
+    Train(*learner, samples, 0, 1);
+    const auto predictor = learner->MakePredictor();
+    std::vector<int32_t> scores(180);
+    predictor->Predict(samples.Rows(0, 60), scores);
+    const uint64_t before = test::Allocations();
+    Train(*learner, samples, 0, 10);
+    predictor->Predict(samples.Rows(0, 60), scores);
+    EXPECT_EQ(test::Allocations(), before);
+  }
+}
+
+TEST(NitiMemoryTest, LearnerBytesCoverWhatALearnerAllocatesAndLittleMore) {
+  std::vector<ModelSpec> specs = Specs();
+  for (ModelSpec& spec : specs) {
+    // Large enough for small blocks not to matter.
+    spec.batch_size = 500;
+    spec.layers.front().units = 300;
+    const uint64_t before = test::AllocatedBytes();
+    auto learner = Make(spec);
+    const uint64_t used = test::AllocatedBytes() - before;
+    EXPECT_GE(LearnerBytes(spec), used) << CanonicalSpec(spec);
+    EXPECT_LE(LearnerBytes(spec), used + used / 20 + 40000) << CanonicalSpec(spec);
+  }
+}
+
+TEST(NitiRestoreTest, DamagedValuesAreFound) {
+  auto learner = Make(Spec(kDense));
+  std::vector<int64_t> weights = ReadState(*learner).at("layer2.weights");
+  weights[5] = -128;
+  test::WriteState(*learner, "layer2.weights", weights);
+  EXPECT_EQ(learner->CheckRestoredState().message(),
+            "layer2.weights: element 5 is -128, outside [-127, 127]: the state is damaged; restore "
+            "an older checkpoint");
+  auto other = Make(Spec(kDense));
+  test::WriteState(*other, "layer1.exponent", {3});
+  EXPECT_THAT(std::string(other->CheckRestoredState().message()),
+              HasSubstr("layer1.exponent is 3, expected -8"));
+}
+
+TEST(NitiBoundsTest, RefusesSumsBeyondInt32WithNumbers) {
+  ModelSpec spec = Spec(kDense);
+  spec.input.shape = {65536, 2};
+  EXPECT_EQ(
+      MakeLearner(spec).status().message(),
+      "layers[0]: the worst case of products of int8 in a sum of its outputs is 131072, above "
+      "the limit of 131071; reduce what enters it, its kernel or its units");
+  spec.input.shape = {131071 / 31, 31};
+  EXPECT_TRUE(niti::CheckBounds(spec).ok());
+}
+
+TEST(NitiBoundsTest, GradientsMoveToInt64WhereInt32MightNotDo) {
+  ModelSpec spec = Spec(kDense);
+  const LayerShape shape = LayerShapes(spec)[0];
+  EXPECT_FALSE(niti::NeedsWideSums(spec, shape));
+  spec.learning_rate[1].mu = -14;  // 6 products need 17 bits
+  EXPECT_FALSE(niti::NeedsWideSums(spec, shape));
+  spec.learning_rate[1].mu = -15;
+  EXPECT_TRUE(niti::NeedsWideSums(spec, shape));
+  LayerShape image = LayerShapes(Spec(kImages))[0];
+  image.out = {256, 256, 5};
+  spec.learning_rate[1].mu = 2;
+  spec.batch_size = 1;
+  EXPECT_FALSE(niti::NeedsWideSums(spec, image));
+  spec.niti.decay_bits = 15;
+  EXPECT_TRUE(niti::NeedsWideSums(spec, image));
+}
+
+}  // namespace
+}  // namespace tally
