@@ -108,7 +108,7 @@ TEST(NitiUnitsTest, UpdatesHaveTheListedSteps) {
     EXPECT_EQ(range, c.range);
     EXPECT_EQ(range - c.mu, c.k);
     for (size_t i = 0; i < c.gradient.size(); ++i) {
-      EXPECT_EQ(UpdateStep(c.gradient[i], range, c.mu), c.steps[i]) << c.gradient[i];
+      EXPECT_EQ(UpdateStep(c.gradient[i], range - c.mu), c.steps[i]) << c.gradient[i];
     }
   }
 }

@@ -1,19 +1,30 @@
 #include "tests/core/oracle/slow_niti.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tests/core/oracle/slow_niti_arithmetic.h"
+#include "tests/core/oracle/slow_philox.h"
 
 namespace tally::oracle {
 namespace {
 
 constexpr int64_t kInputExponent = -6;
 constexpr int64_t kLossShift = 4;
+constexpr int64_t kFineBits = 8;
+constexpr int64_t kFine = 256;
+
+enum class Use : uint32_t { kWeightStart = 1, kDropout = 2, kLoss = 3 };
+
+uint32_t TensorOf(size_t layer, Use use) {
+  return 8 * static_cast<uint32_t>(layer) + static_cast<uint32_t>(use);
+}
 
 SlowShape OutputShape(const SlowNitiLayer& layer, const SlowShape& in) {
   if (layer.kind == SlowKind::kMaxPool) {
     return {in.height / layer.kernel_height, in.width / layer.kernel_width, in.channels};
   }
+  if (layer.kind == SlowKind::kDropout) return in;
   return {in.height + 2 * layer.padding_height - layer.kernel_height + 1,
           in.width + 2 * layer.padding_width - layer.kernel_width + 1, layer.units};
 }
@@ -26,13 +37,22 @@ int64_t WeightExponent(int64_t fans) {
   return -n - 7;
 }
 
+// The largest e with 2^e <= sqrt(2) * 1000 / kept: halves up.
+int64_t DropoutExponent(int64_t kept) {
+  int64_t e = 0;
+  while ((kept << (e + 1)) * (kept << (e + 1)) <= int64_t{2} * 1000 * 1000) ++e;
+  return e;
+}
+
 size_t FirstMaximum(const int64_t* values, size_t count) {
   return static_cast<size_t>(std::max_element(values, values + count) - values);
 }
 
 }  // namespace
 
-SlowNiti::SlowNiti(const SlowShape& input, const std::vector<SlowNitiLayer>& layers) {
+SlowNiti::SlowNiti(const SlowShape& input, const std::vector<SlowNitiLayer>& layers,
+                   const SlowNitiOptions& options)
+    : options_(options) {
   SlowShape in = input;
   for (const SlowNitiLayer& spec : layers) {
     State layer;
@@ -64,6 +84,18 @@ void SlowNiti::InitialiseGolden() {
       const int64_t value = top < 128 ? static_cast<int64_t>(top) : static_cast<int64_t>(top) - 256;
       weights[i] = std::max<int64_t>(value, -127);
     }
+  }
+}
+
+void SlowNiti::InitialiseByDraws() {
+  for (const size_t l : weighted_) {
+    State& layer = layers_[l];
+    for (size_t i = 0; i < layer.weights.size(); ++i) {
+      layer.weights[i] =
+          int64_t{SlowDraw({options_.seed, 0, TensorOf(l, Use::kWeightStart), i}, 255)} - 127;
+    }
+    if (!options_.fine_weights) continue;
+    for (const int64_t weight : layer.weights) layer.fine.push_back(weight * kFine);
   }
 }
 
@@ -108,7 +140,7 @@ void SlowNiti::Convolve(State& layer) {
     }
   });
   layer.trace.max_accumulator = MaxMagnitude(layer.output.values);
-  layer.trace.forward_shift = Requantise(layer.output.values);
+  layer.trace.forward_shift = Requantise(layer.output.values, options_.wraps);
 }
 
 void SlowNiti::Pool(State& layer) {
@@ -136,12 +168,20 @@ void SlowNiti::Pool(State& layer) {
 }
 
 const std::vector<int64_t>& SlowNiti::Forward(const std::vector<int64_t>& rows) {
+  Run(rows, false);
+  return logits();
+}
+
+void SlowNiti::Run(const std::vector<int64_t>& rows, bool training) {
   std::vector<int64_t> values = rows;
   int64_t exponent = kInputExponent;
-  for (State& layer : layers_) {
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    State& layer = layers_[l];
     layer.input = {layer.in, values};
     if (layer.spec.kind == SlowKind::kMaxPool) {
       Pool(layer);
+    } else if (layer.spec.kind == SlowKind::kDropout) {
+      exponent += Drop(l, training);
     } else {
       Convolve(layer);
       exponent += layer.weight_exponent + layer.trace.forward_shift;
@@ -153,21 +193,38 @@ const std::vector<int64_t>& SlowNiti::Forward(const std::vector<int64_t>& rows) 
     }
   }
   logits_exponent_ = exponent;
-  return layers_.back().output.values;
 }
 
 std::vector<int64_t> SlowNiti::LossErrors(const std::vector<uint32_t>& labels) {
   const std::vector<int64_t>& logits = layers_.back().output.values;
   const size_t classes = logits.size() / labels.size();
   std::vector<int64_t> errors;
+  loss_ = 0;
   for (size_t n = 0; n < labels.size(); ++n) {
     const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(n * classes);
     const std::vector<int64_t> row(begin, begin + static_cast<std::ptrdiff_t>(classes));
-    for (const int64_t g : LossGradient(row, logits_exponent_, labels[n])) {
-      errors.push_back(PstoShift(g, kLossShift));
-    }
+    const std::vector<int64_t> gradient = LossGradient(row, logits_exponent_, labels[n]);
+    loss_ -= gradient[labels[n]];
+    for (const int64_t g : gradient) errors.push_back(LossError(g, errors.size()));
   }
   return errors;
+}
+
+int64_t SlowNiti::LossError(int64_t g, uint64_t index) const {
+  switch (options_.loss_rounding) {
+    case LossRounding::kHalfAwayFromZero:
+      return RoundShift(g, kLossShift);
+    case LossRounding::kPseudoStochastic:
+      return PstoShift(g, kLossShift);
+    case LossRounding::kStochastic: {
+      const int64_t draw =
+          SlowDraw({options_.seed, step_, TensorOf(0, Use::kLoss), index}, 1u << kLossShift);
+      const int64_t up = std::abs(g) % 16 > draw ? 1 : 0;
+      const int64_t magnitude = std::abs(g) / 16 + up;
+      return Clip127(g < 0 ? -magnitude : magnitude);
+    }
+  }
+  std::abort();
 }
 
 SlowTensor SlowNiti::Unpool(const State& layer, const std::vector<int64_t>& errors) const {
@@ -195,36 +252,77 @@ SlowTensor SlowNiti::Backward(State& layer, std::vector<int64_t> errors, bool fi
     }
   });
   layer.trace.error_shift.reset();
-  if (!first) layer.trace.error_shift = Requantise(below.values);
+  if (!first) layer.trace.error_shift = Requantise(below.values, options_.wraps);
   return below;
 }
 
-void SlowNiti::Update(State& layer, int64_t mu) {
-  layer.trace.max_gradient = MaxMagnitude(layer.gradient);
-  layer.trace.range = GradientRange(layer.trace.max_gradient);
-  for (size_t i = 0; i < layer.weights.size(); ++i) {
-    const int64_t step = UpdateStep(layer.gradient[i], layer.trace.range, mu);
-    layer.weights[i] = Clip127(layer.weights[i] - step);
+// The weights in the unit that lies decay_bits below the gradient's range.
+void SlowNiti::Decay(State& layer) const {
+  const int64_t shift = ActivationRange(MaxMagnitude(layer.gradient)) - options_.decay_bits;
+  for (size_t i = 0; i < layer.gradient.size(); ++i) {
+    layer.gradient[i] += TimesPowerOfTwo(layer.weights[i], shift);
   }
+}
+
+void SlowNiti::Update(State& layer, int64_t mu) const {
+  if (options_.decay_bits > 0) Decay(layer);
+  layer.trace.max_gradient = MaxMagnitude(layer.gradient);
+  layer.trace.range = options_.wraps ? ActivationRange(layer.trace.max_gradient)
+                                     : GradientRange(layer.trace.max_gradient);
+  if (layer.trace.range == 0) return;
+  const int64_t k = std::max(layer.trace.range, options_.gradient_bits_min) - mu;
+  for (size_t i = 0; i < layer.weights.size(); ++i) {
+    const int64_t g = layer.gradient[i];
+    if (layer.fine.empty()) {
+      const int64_t step = options_.wraps && k < 1 ? Wrapped(g) : UpdateStep(g, k);
+      layer.weights[i] = Clip127(layer.weights[i] - step);
+      continue;
+    }
+    layer.fine[i] = std::clamp(layer.fine[i] - (k >= 1 ? PstoShiftUnclipped(g, k) : g),
+                               -127 * kFine, 127 * kFine);
+    layer.weights[i] = PstoShift(layer.fine[i], kFineBits);
+  }
+}
+
+int64_t SlowNiti::Drop(size_t l, bool training) {
+  State& layer = layers_[l];
+  layer.output = layer.input;
+  layer.kept.assign(layer.input.values.size(), 1);
+  if (!training) return 0;
+  const auto elements = static_cast<size_t>(layer.in.size());
+  for (size_t i = 0; i < layer.kept.size(); ++i) {
+    const DrawAddress address = {options_.seed, step_, TensorOf(l, Use::kDropout), i % elements};
+    layer.kept[i] = SlowDraw(address, 1000) < layer.spec.drop_permille ? 0 : 1;
+    layer.output.values[i] *= layer.kept[i];
+  }
+  return DropoutExponent(1000 - layer.spec.drop_permille);
+}
+
+std::vector<int64_t> SlowNiti::PassBack(size_t l, const std::vector<int64_t>& errors) {
+  State& layer = layers_[l];
+  if (layer.spec.kind == SlowKind::kMaxPool) return Unpool(layer, errors).values;
+  if (layer.spec.HasWeights()) return Backward(layer, errors, l == weighted_.front()).values;
+  std::vector<int64_t> below = errors;
+  for (size_t i = 0; i < below.size(); ++i) below[i] *= layer.kept[i];
+  return below;
 }
 
 int64_t SlowNiti::TrainStep(const std::vector<int64_t>& rows, const std::vector<uint32_t>& labels,
                             int64_t mu) {
-  const std::vector<int64_t>& logits = Forward(rows);
-  const size_t classes = logits.size() / labels.size();
+  Run(rows, true);
+  const size_t classes = logits().size() / labels.size();
   int64_t correct = 0;
+  predictions_.clear();
   for (size_t n = 0; n < labels.size(); ++n) {
-    correct += FirstMaximum(logits.data() + n * classes, classes) == labels[n] ? 1 : 0;
+    predictions_.push_back(
+        static_cast<uint32_t>(FirstMaximum(logits().data() + n * classes, classes)));
+    correct += predictions_.back() == labels[n] ? 1 : 0;
   }
   errors_ = LossErrors(labels);
   std::vector<int64_t> errors = errors_;
-  for (size_t l = layers_.size(); l-- > 0;) {
-    State& layer = layers_[l];
-    errors = layer.spec.kind == SlowKind::kMaxPool
-                 ? Unpool(layer, errors).values
-                 : Backward(layer, errors, l == weighted_.front()).values;
-  }
+  for (size_t l = layers_.size(); l-- > 0;) errors = PassBack(l, errors);
   for (const size_t l : weighted_) Update(layers_[l], mu);
+  ++step_;
   return correct;
 }
 

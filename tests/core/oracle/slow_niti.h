@@ -8,6 +8,14 @@
 //   backward     scattered: each output error adds to the gradient of every weight it met and to
 //                the error of every input it saw; ReLU passes where the value before it was > 0
 //   update       after the whole backward pass, weights of before the update everywhere
+//
+// Draws are Philox's (slow_philox.h), key = seed, tensor = 8 * place among all layers, from 0, and
+//
+//   + 1  first weights, step 0: element i is draw i of 255, minus 127
+//   + 2  dropout, the step it is for: element i of every row is 0 if draw i of 1000 is below
+//        drop_permille; the exponent grows by the nearest e to log2(1000 / (1000 - drop_permille))
+//   + 3  stochastic rounding of the loss errors, layer 0: up if g's dropped 4 bits exceed a draw of
+//        16; index = row of the mini-batch * classes + class
 
 #ifndef TALLY_TESTS_CORE_ORACLE_SLOW_NITI_H_
 #define TALLY_TESTS_CORE_ORACLE_SLOW_NITI_H_
@@ -16,6 +24,8 @@
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include "core/learner/model_spec.h"
 
 namespace tally::oracle {
 
@@ -37,7 +47,7 @@ struct SlowTensor {
   }
 };
 
-enum class SlowKind { kDense, kConvolution, kMaxPool };
+enum class SlowKind { kDense, kConvolution, kMaxPool, kDropout };
 
 struct SlowNitiLayer {
   SlowKind kind = SlowKind::kDense;
@@ -47,8 +57,19 @@ struct SlowNitiLayer {
   int64_t padding_height = 0;
   int64_t padding_width = 0;
   bool relu = true;
+  int64_t drop_permille = 0;
 
-  bool HasWeights() const { return kind != SlowKind::kMaxPool; }
+  bool HasWeights() const { return kind == SlowKind::kDense || kind == SlowKind::kConvolution; }
+};
+
+// What the golden values leave open; the defaults are theirs.
+struct SlowNitiOptions {
+  bool fine_weights = false;  // 16 bits: 256 times finer, rounded to 8 bits for every product
+  LossRounding loss_rounding = LossRounding::kPseudoStochastic;
+  int64_t gradient_bits_min = 0;
+  int64_t decay_bits = 0;
+  bool wraps = false;  // casts and dropped gradients of the published code (reference profile)
+  uint64_t seed = 0;   // of the draws
 };
 
 // What happened to one layer with weights in the last mini-batch.
@@ -63,27 +84,37 @@ struct SlowTrace {
 
 class SlowNiti {
  public:
-  SlowNiti(const SlowShape& input, const std::vector<SlowNitiLayer>& layers);
+  SlowNiti(const SlowShape& input, const std::vector<SlowNitiLayer>& layers,
+           const SlowNitiOptions& options = {});
 
   // Weights, exponents: the golden start, from splitmix64.
   void InitialiseGolden();
+  // Draw i of 255, less 127, for element i.
+  void InitialiseByDraws();
 
   // Trains one mini-batch of standardised rows, exponent -6; returns the right predictions.
   int64_t TrainStep(const std::vector<int64_t>& rows, const std::vector<uint32_t>& labels,
                     int64_t mu);
-  // Logits of the rows as one batch.
+  // Logits of the rows as one batch, without dropout.
   const std::vector<int64_t>& Forward(const std::vector<int64_t>& rows);
 
   // Of layers with weights, first layer first.
   const std::vector<int64_t>& weights(size_t layer) const {
     return layers_[weighted_[layer]].weights;
   }
+  // 256 times finer than the weights; empty with 8-bit weights.
+  const std::vector<int64_t>& fine_weights(size_t layer) const {
+    return layers_[weighted_[layer]].fine;
+  }
   int64_t exponent(size_t layer) const { return layers_[weighted_[layer]].weight_exponent; }
   const SlowTrace& trace(size_t layer) const { return layers_[weighted_[layer]].trace; }
   size_t layers() const { return weighted_.size(); }
 
   const std::vector<int64_t>& logits() const { return layers_.back().output.values; }
-  const std::vector<int64_t>& errors() const { return errors_; }  // of the loss, int8
+  const std::vector<int64_t>& errors() const { return errors_; }             // of the loss, int8
+  int64_t loss() const { return loss_; }                                     // sum over the rows
+  const std::vector<uint32_t>& predictions() const { return predictions_; }  // first maxima
+  uint64_t step() const { return step_; }
   int64_t logits_exponent() const { return logits_exponent_; }
 
  private:
@@ -92,11 +123,13 @@ class SlowNiti {
     SlowShape in;
     SlowShape out;
     std::vector<int64_t> weights;  // [out][kernel row][kernel column][in]
+    std::vector<int64_t> fine;     // likewise; empty with 8-bit weights
     int64_t weight_exponent = 0;
 
     SlowTensor input;               // of the last mini-batch
     SlowTensor output;              // requantised; before ReLU
     std::vector<size_t> origin;     // of each pooled value: its index in `input`
+    std::vector<int64_t> kept;      // of each value after dropout: 1 or 0
     std::vector<int64_t> gradient;  // like weights
     SlowTrace trace;
   };
@@ -104,17 +137,27 @@ class SlowNiti {
   template <typename Visit>
   static void ForEachPair(const State& layer, int64_t samples, const Visit& visit);
 
+  void Run(const std::vector<int64_t>& rows, bool training);
   void Convolve(State& layer);
+  // Returns by how much the exponent grows.
+  int64_t Drop(size_t layer, bool training);
+  int64_t LossError(int64_t g, uint64_t index) const;
   void Pool(State& layer);
   std::vector<int64_t> LossErrors(const std::vector<uint32_t>& labels);
   SlowTensor Backward(State& layer, std::vector<int64_t> errors, bool first);
   SlowTensor Unpool(const State& layer, const std::vector<int64_t>& errors) const;
-  void Update(State& layer, int64_t mu);
+  std::vector<int64_t> PassBack(size_t layer, const std::vector<int64_t>& errors);
+  void Decay(State& layer) const;
+  void Update(State& layer, int64_t mu) const;
 
+  SlowNitiOptions options_;
   std::vector<State> layers_;
   std::vector<size_t> weighted_;  // indices of layers with weights
   std::vector<int64_t> errors_;
   int64_t logits_exponent_ = 0;
+  uint64_t step_ = 0;
+  int64_t loss_ = 0;
+  std::vector<uint32_t> predictions_;
 };
 
 }  // namespace tally::oracle

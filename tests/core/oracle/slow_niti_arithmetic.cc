@@ -84,15 +84,24 @@ int64_t PstoShiftUnclipped(int64_t x, int64_t k) {
 int64_t RoundShift(int64_t x, int64_t k) { return Clip127(RoundShiftUnclipped(x, k)); }
 int64_t PstoShift(int64_t x, int64_t k) { return Clip127(PstoShiftUnclipped(x, k)); }
 
-int64_t Requantise(std::vector<int64_t>& values) {
+int64_t Wrapped(int64_t x) { return x == 128 ? -128 : x; }
+
+int64_t Requantise(std::vector<int64_t>& values, bool wraps) {
   const int64_t k = ActivationRange(MaxMagnitude(values)) - 7;
-  for (int64_t& value : values) value = k > 0 ? RoundShift(value, k) : Clip127(value);
+  for (int64_t& value : values) {
+    if (k > 0) {
+      value = RoundShift(value, k);
+    } else {
+      value = wraps ? Wrapped(value) : Clip127(value);
+    }
+  }
   return std::max<int64_t>(k, 0);
 }
 
-int64_t UpdateStep(int64_t g, int64_t range, int64_t mu) {
-  if (range == 0) return 0;
-  return range - mu >= 1 ? PstoShift(g, range - mu) : Clip127(g);
+int64_t UpdateStep(int64_t g, int64_t k) { return k >= 1 ? PstoShift(g, k) : Clip127(g); }
+
+int64_t TimesPowerOfTwo(int64_t x, int64_t exponent) {
+  return exponent >= 0 ? x * PowerOfTwo(exponent) : x / PowerOfTwo(-exponent);
 }
 
 std::vector<int64_t> LossGradient(const std::vector<int64_t>& logits, int64_t exponent,

@@ -30,11 +30,17 @@ int64_t PstoShiftUnclipped(int64_t x, int64_t k);
 int64_t RoundShift(int64_t x, int64_t k);
 int64_t PstoShift(int64_t x, int64_t k);
 
-// To int8 as a whole, in place; returns by how much the exponent grows.
-int64_t Requantise(std::vector<int64_t>& values);
+// As the published code casts to int8 what needs no shift: 128 becomes -128.
+int64_t Wrapped(int64_t x);
 
-// What is subtracted from a weight for gradient `g` of a tensor of range `range`, int8 weights.
-int64_t UpdateStep(int64_t g, int64_t range, int64_t mu);
+// To int8 as a whole, in place; returns by how much the exponent grows. `wraps`: see Wrapped.
+int64_t Requantise(std::vector<int64_t>& values, bool wraps = false);
+
+// What is subtracted from an int8 weight for gradient `g` of a tensor shifted by `k`.
+int64_t UpdateStep(int64_t g, int64_t k);
+
+// x * 2^exponent, toward zero.
+int64_t TimesPowerOfTwo(int64_t x, int64_t exponent);
 
 // One row of the integer cross-entropy: g after the true class's correction, in 1/2048.
 std::vector<int64_t> LossGradient(const std::vector<int64_t>& logits, int64_t exponent,
