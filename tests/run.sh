@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All tests, on a fresh Debian 12 machine.
 #
-#   tests/run.sh            the whole suite, the checks of the house, the soft-float proof, and the engine, storage and
+#   tests/run.sh            the whole suite, the checks of the house, the proofs that nothing of ours uses floating point,
+#                           one training run on emulated boards, bit for bit, and the engine, storage and
 #                           hosting tests under ASan + UBSan
 #   tests/run.sh --all      besides: the whole suite under ASan + UBSan and under TSan, the long variants, and the
 #                           kernels of ARM boards under emulation
@@ -68,11 +69,17 @@ quick_targets=(core_arithmetic_test core_kernels_test core_text_test core_learne
 quick_pattern="^($(IFS='|'; echo "${quick_targets[*]}"))\\."
 
 mkdir -p build
-stage "install packages" deploy/install-deps.sh build test cross
+stage "install packages" deploy/install-deps.sh build test cross boards proof
 stage "build (dev)" build dev
 stage "tests (dev)" suite dev
 stage "checks of the house" tests/checks/run.sh
 stage "soft-float proof (armel)" deploy/cross/check-soft-float.sh
+stage "bit identity (armel, emulated)" deploy/cross/test-levels.sh armel core_identity_test
+stage "bit identity (arm64, emulated)" deploy/cross/test-levels.sh arm64 core_identity_test
+stage "general registers only (x86-64)" deploy/cross/check-general-regs.py build/dev
+stage "general registers only (arm64)" deploy/cross/check-general-regs.py build/cross/arm64/objects
+stage "vector units without floats" deploy/cross/check-simd-units.sh build/dev build/cross/armel/objects build/cross/arm64/objects
+stage "no floating-point type" deploy/cross/check-float-types.py build/dev
 if [ "$all" = no ]; then
   stage "build (asan, engine to hosting)" build asan "${quick_targets[@]}"
   stage "tests (asan, engine to hosting)" suite asan -R "$quick_pattern"

@@ -46,7 +46,7 @@ flags+=" -ffile-prefix-map=$root/= -ffile-prefix-map=../../../../="
 cmake -S "$root" -B "$out/objects" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="$flags" \
   -DCMAKE_EXE_LINKER_FLAGS="-Wl,-z,relro,-z,now,--as-needed" \
   -DCMAKE_TOOLCHAIN_FILE="$here/$arch.cmake" -DSYSROOT="$out/sysroot" \
-  -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR="lib/$triplet" \
+  -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR="lib/$triplet" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
   >"$out/configure.log" 2>&1 || { cat "$out/configure.log" >&2; exit 1; }
 
 jobs=${JOBS:-$(nproc)}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints every sign of floating-point code in objects or archives.
+# Prints every sign of floating-point code in objects: symbol, object and function.
 #
-#   deploy/cross/float-symbols.sh NM FILE...      exit 0: none, 1: some, 2: could not look
+#   deploy/cross/float-symbols.sh NM OBJECT...    exit 0: none, 1: some, 2: could not look
 #
 # Looks for three kinds: compiler helpers for float arithmetic (ARM run-time ABI, libgcc), libc and libm entry
 # points that take or return floats, and demangled signatures that mention float or double. On a soft-float
@@ -25,14 +25,24 @@ libm+='|cbrt[fl]?|hypot[fl]?|(ceil|floor|trunc|l?l?round|l?l?rint|nearbyint|fabs
 libm+='|(fdim|fmax|fmin|fma|copysign|nextafter|nexttoward|ldexp|frexp|modf|scalbl?n|ilogb)[fl]?'
 libm+='|(erfc?|l?t?gamma|j[01n]|y[01n])[fl]?|(is(nan|inf|finite|normal)|finite)[fl]?'
 
-listing=$(mktemp) found=$(mktemp)
-trap 'rm -f "$listing" "$found"' EXIT
+listing=$(mktemp) needed=$(mktemp) found=$(mktemp)
+trap 'rm -f "$listing" "$needed" "$found"' EXIT
 "$nm" -A -P "$@" >"$listing" 2>/dev/null || { echo "$0: $nm failed" >&2; exit 2; }
 [ -s "$listing" ] || { echo "$0: no symbols at all in $*" >&2; exit 2; }
 awk -v pattern="^($arm|$gcc|$libc|$libm)(@.*)?$" '
   { file = $1; sub(/:$/, "", file) }
-  $3 == "U" && $2 ~ pattern { print "uses " $2 " in " file }' "$listing" | sort -u >"$found"
-awk '{ print $2 }' "$listing" | c++filt | grep -Ew 'float|double' | grep -v 'std::numeric_limits<' |
-  sort -u | sed 's/^/has the signature /' >>"$found"
+  $3 == "U" && $2 ~ pattern { print $2, file }' "$listing" | sort -u >"$needed"
+while read -r symbol file; do
+  # The relocation against the symbol stands in the function that needs it.
+  "${nm%nm}objdump" -d -r -C "$file" | awk -v symbol="${symbol%@*}" -v file="$file" '
+    /^[0-9a-f]+ </ { name = $0; sub(/^[0-9a-f]+ </, "", name); sub(/>:$/, "", name); next }
+    / R_[A-Z0-9_]+/ { target = $NF; sub(/[-+@].*/, "", target); if (target == symbol) users[name] = 1 }
+    END {
+      for (name in users) { print "uses " symbol " in " file ", function " name; seen = 1 }
+      if (!seen) print "uses " symbol " in " file
+    }' | sort
+done <"$needed" >"$found"
+awk '{ file = $1; sub(/:$/, "", file); print $2, file }' "$listing" | c++filt | grep -Ew 'float|double' |
+  grep -v 'std::numeric_limits<' | sort -u | sed 's/^/has the signature /' >>"$found"
 cat "$found"
 [ ! -s "$found" ]
