@@ -39,6 +39,25 @@ constexpr IdentityRun kRuns[] = {
      60, "ab35512d9361dc401a4cb6d652c97452fa4cdb7d8c3d18975ee07126a52070bd"},
     {"pocketnn_mnist_mlp", "pocketnn/mnist-mlp", 40,
      "df1fb612820e13865ea9a830db12fd440131e69ad2f1bfcf9654afe9f929c2a7"},
+    {"niti_dense",
+     R"({algorithm: niti, input: {shape: [101], type: uint8}, classes: 10, batch_size: 20,
+         preprocessing: {kind: constants, mean: [64], deviation: [60]},
+         layers: [{units: 37, activation: relu}, {units: 23, activation: relu},
+                  {units: 10, activation: as_is}], schedule_steps: 60, seed: 10,
+         learning_rate: [{from_step: 0, mu: 2}, {from_step: 40, mu: 0}]})",
+     60, "031e0ab378f9200b9d5013c7433769c01d28c9e1220bf2a2656d0002192b6a45"},
+    // Every kind of layer.
+    {"niti_images",
+     R"({algorithm: niti, input: {shape: [11, 9, 3], type: uint8}, classes: 6, batch_size: 14,
+         preprocessing: {kind: calibrated, scope: channel, calibration_samples: 50},
+         layers: [{kind: conv2d, units: 7, kernel: [3, 3], padding: [1, 1], activation: relu},
+                  {kind: max_pool, kernel: [2, 2]},
+                  {kind: conv2d, units: 18, kernel: [3, 2], activation: relu},
+                  {kind: dropout, drop_permille: 200},
+                  {units: 21, activation: relu}, {units: 6, activation: as_is}],
+         schedule_steps: 60, seed: 11, learning_rate: [{from_step: 0, mu: 2}],
+         augmentation: {crop_padding: 1, horizontal_flip: true}})",
+     60, "6318055dc6bca3026a9b1b3c3a12deec8026c4b4c0aceb8f8812236c66bf96d3"},
 };
 
 struct Samples {
