@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Goal: the Debian packages install, upgrade, remove and purge cleanly, and nothing learnt is lost on the way.
-# Method: in a fresh minimal Debian without a running init, with the packages of build/cross/ARCH/packages. A model learns,
-# the daemon is killed, and the digest of the model has to survive every step but the purge that was told to delete it.
+# Method: in a fresh minimal Debian without a running init. A model learns, the daemon is killed, and the digest of the
+# model has to survive every step but the purge that was told to delete it.
 #
-#   tests/packages/run.sh ARCH        needs root; for another machine's ARCH also binfmt_misc with qemu-user-static
+#   tests/packages/run.sh ARCH [FOLDER]      FOLDER with the packages: build/cross/ARCH/packages, or Docker's output
+#
+# Needs root; for another machine's ARCH also binfmt_misc with qemu-user-static.
 set -euo pipefail
+arch=${1:?usage: tests/packages/run.sh ARCH [FOLDER]}
+packages=$(realpath "${2:-$(dirname "$0")/../../build/cross/$arch/packages}")
 cd "$(dirname "$0")/../.."
-arch=${1:?usage: tests/packages/run.sh ARCH}
-packages=$PWD/build/cross/$arch/packages
 ls "$packages"/tallyd_*.deb >/dev/null || { echo "run deploy/cross/build.sh $arch first" >&2; exit 66; }
 deploy/install-deps.sh cross
 
@@ -67,7 +69,14 @@ present /usr/sbin/tallyd /usr/bin/tally /etc/tally/tallyd.yaml /usr/share/man/ma
   /usr/share/man/man1/tally.1.gz /usr/share/man/man5/tallyd.yaml.5.gz /usr/share/bash-completion/completions/tally
 [ "$(inside tallyd --check-config)" = OK ] || fail "the configuration of the package is refused"
 inside dpkg-query -W -f '${Conffiles}' tallyd | grep -q /etc/tally/tallyd.yaml || fail "tallyd.yaml is no conffile"
-inside bash -n /usr/share/bash-completion/completions/tally
+inside apt-get install -y -qq --no-install-recommends bash-completion >"$work/log" 2>&1 ||
+  { cat "$work/log" >&2; fail "bash-completion"; }
+# shellcheck disable=SC2016  # for the shell inside
+completed=$(inside bash -c '. /usr/share/bash-completion/bash_completion
+  . /usr/share/bash-completion/completions/tally
+  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" && COMP_POINT=${#COMP_LINE} && _tally
+  echo "${COMPREPLY[*]}"' bash tally check)
+[ "$completed" = "checkpoint checkpoints" ] || fail "\"tally check\" is completed to: $completed"
 if [ -e deploy/systemd/tallyd.service ]; then
   present /lib/systemd/system/tallyd.service
   [ -L "$machine/etc/systemd/system/multi-user.target.wants/tallyd.service" ] || fail "the service is not enabled"
