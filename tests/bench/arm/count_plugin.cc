@@ -1,6 +1,6 @@
-// A plug-in for qemu-user (plug-in interface version 1) that counts the instructions a program executes and prints
-// their number when it ends. The interface is declared here, since Debian packages no header for it:
-// qemu documentation, "QEMU TCG Plugins".
+// A plug-in for qemu-user (plug-in interface version 1) that counts the instructions a program
+// executes and prints their number when it ends. The interface is declared here, since Debian
+// packages no header for it: qemu documentation, "QEMU TCG Plugins".
 //
 //   g++ -shared -fPIC -o count.so count_plugin.cc; qemu-arm -plugin ./count.so -d plugin PROGRAM
 

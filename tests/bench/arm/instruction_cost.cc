@@ -1,6 +1,7 @@
-// Goal: the processor instructions of one training step and of one inference, under an emulator that counts them.
-// Method: a network of the zoo on drawn rows, so many mini-batches or inferences and nothing else that depends on
-// their number: of two runs, the difference of the counts is the cost. run.sh does that.
+// Goal: the processor instructions of one training step and of one inference, under an emulator
+// that counts them. Method: a network of the zoo on drawn rows, so many mini-batches or inferences
+// and nothing else that depends on their number: of two runs, the difference of the counts is the
+// cost. run.sh does that.
 //
 //   instruction_cost NETWORK train|infer COUNT
 
@@ -47,7 +48,8 @@ int main(int argc, char** argv) {
   const uint32_t calibration = (*learner)->calibration_samples_wanted();
   const size_t rows = mode == "train" ? spec->batch_size : 1;
   const std::vector<std::byte> bytes = DrawBytes(row_bytes * std::max<size_t>(rows, calibration));
-  if (calibration > 0) (*learner)->Calibrate({{bytes.data(), row_bytes * calibration}, calibration});
+  if (calibration > 0)
+    (*learner)->Calibrate({{bytes.data(), row_bytes * calibration}, calibration});
   const tally::RowBatch batch = {{bytes.data(), row_bytes * rows}, rows};
 
   if (mode == "train") {
