@@ -1,29 +1,32 @@
 #include "core/checkpoint/digest.h"
 
-#include <openssl/evp.h>
+// The functions that OpenSSL 3 itself is built on, and discourages in favour of EVP. EVP would add
+// a fifth to the cost of hashing a sample of 784 bytes, and 2 MB of memory for the provider that it
+// looks the algorithm up in. Both choose the processor's SHA instructions.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <array>
+#include <new>
 
 #include "core/arithmetic/check.h"
 
 namespace tally {
+namespace {
 
-// OpenSSL fails here only when it cannot allocate or lacks SHA-256; neither leaves anything to
-// report.
-struct Sha256::Context {
-  EVP_MD_CTX* md = EVP_MD_CTX_new();
-  ~Context() { EVP_MD_CTX_free(md); }
-};
+SHA256_CTX* AsContext(std::byte* bytes) { return reinterpret_cast<SHA256_CTX*>(bytes); }
 
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  TALLY_CHECK(context_->md != nullptr);
-  TALLY_CHECK(EVP_DigestInit_ex(context_->md, EVP_sha256(), nullptr) == 1);
+}  // namespace
+
+// None of OpenSSL's three calls can fail.
+void Sha256::Begin() {
+  static_assert(sizeof(SHA256_CTX) <= kContextBytes && alignof(SHA256_CTX) <= 8);
+  new (context_.data()) SHA256_CTX;
+  TALLY_CHECK(SHA256_Init(AsContext(context_.data())) == 1);
 }
 
-Sha256::~Sha256() = default;
-
 void Sha256::Update(std::string_view bytes) {
-  TALLY_CHECK(EVP_DigestUpdate(context_->md, bytes.data(), bytes.size()) == 1);
+  TALLY_CHECK(SHA256_Update(AsContext(context_.data()), bytes.data(), bytes.size()) == 1);
 }
 
 void Sha256::UpdateUint64(uint64_t value) {
@@ -40,16 +43,23 @@ void Sha256::UpdateSized(std::string_view bytes) {
   Update(bytes);
 }
 
+std::array<char, kDigestBytes> Sha256::Bytes() {
+  static_assert(kDigestBytes == SHA256_DIGEST_LENGTH);
+  std::array<char, kDigestBytes> digest = {};
+  TALLY_CHECK(SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()),
+                           AsContext(context_.data())) == 1);
+  Begin();
+  return digest;
+}
+
 std::string Sha256::Hex() {
   static constexpr std::string_view kHex = "0123456789abcdef";
-  std::array<uint8_t, EVP_MAX_MD_SIZE> digest = {};
-  unsigned int size = 0;
-  TALLY_CHECK(EVP_DigestFinal_ex(context_->md, digest.data(), &size) == 1);
-  TALLY_CHECK(size * 2 == kDigestDigits);
   std::string hex;
-  for (size_t i = 0; i < size; ++i) {
-    hex.push_back(kHex[digest[i] >> 4]);
-    hex.push_back(kHex[digest[i] & 15]);
+  hex.reserve(kDigestDigits);
+  for (const char byte : Bytes()) {
+    const auto value = static_cast<uint8_t>(byte);
+    hex.push_back(kHex[value >> 4]);
+    hex.push_back(kHex[value & 15]);
   }
   return hex;
 }

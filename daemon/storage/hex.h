@@ -3,14 +3,13 @@
 #ifndef TALLY_DAEMON_STORAGE_HEX_H_
 #define TALLY_DAEMON_STORAGE_HEX_H_
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace tally::storage {
+#include "core/checkpoint/digest.h"
 
-inline constexpr size_t kDigestBytes = 32;
+namespace tally::storage {
 
 // Lower-case digits.
 std::string ToHex(std::string_view bytes);

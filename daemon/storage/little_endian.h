@@ -12,17 +12,20 @@ namespace tally::storage {
 
 // Compilers turn the loops into single loads and stores.
 template <typename T>
+inline void PutLittleEndian(T value, char* out) {
+  for (size_t i = 0; i < sizeof(T); ++i) out[i] = static_cast<char>((value >> (8 * i)) & 0xff);
+}
+
+template <typename T>
 inline void AppendLittleEndian(T value, std::string& out) {
   char bytes[sizeof(T)];
-  for (size_t i = 0; i < sizeof(T); ++i) bytes[i] = static_cast<char>((value >> (8 * i)) & 0xff);
+  PutLittleEndian(value, bytes);
   out.append(bytes, sizeof(T));
 }
 
 template <typename T>
 inline void StoreLittleEndian(T value, size_t offset, std::string& out) {
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    out[offset + i] = static_cast<char>((value >> (8 * i)) & 0xff);
-  }
+  PutLittleEndian(value, out.data() + offset);
 }
 
 // `bytes` holds at least offset + sizeof(T).
