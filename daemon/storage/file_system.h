@@ -1,10 +1,12 @@
-// Every touch of the disk goes through this seam, so that tests can crash, fail or fill it at any call.
+// Every touch of the disk goes through this seam, so that tests can crash, fail or fill it at any
+// call.
 
 #ifndef TALLY_DAEMON_STORAGE_FILE_SYSTEM_H_
 #define TALLY_DAEMON_STORAGE_FILE_SYSTEM_H_
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,13 +25,15 @@ namespace tally::storage {
 //   UNKNOWN              anything else
 // Messages name call, path and errno text.
 
-// An append-only file. One thread at a time, except Sync, which may run beside Append and then covers at
-// least what was appended before it began. Closes on destruction.
+// An append-only file. One thread at a time, except Sync, which may run beside Append and then
+// covers at least what was appended before it began. Closes on destruction.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
   // Writes all of `bytes` at the end. After an error the file may hold a part of them: Truncate.
   virtual absl::Status Append(std::string_view bytes) = 0;
+  // The same for bytes that lie in pieces: one write, as far as the file system can.
+  virtual absl::Status AppendPieces(std::span<const std::string_view> pieces);
   // Cuts the file to `size_bytes`; later appends continue there.
   virtual absl::Status Truncate(uint64_t size_bytes) = 0;
   // Content and size are on stable storage when it returns OK.
@@ -49,16 +53,18 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   // Mutating calls.
-  virtual absl::StatusOr<std::unique_ptr<WritableFile>> CreateExclusive(const std::string& path) = 0;
+  virtual absl::StatusOr<std::unique_ptr<WritableFile>> CreateExclusive(
+      const std::string& path) = 0;
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> OpenForAppend(const std::string& path) = 0;
   virtual absl::Status CreateDirectory(const std::string& path) = 0;  // OK if it is there already
-  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;  // replaces files
+  virtual absl::Status Rename(const std::string& from,
+                              const std::string& to) = 0;  // replaces files
   virtual absl::Status RemoveFile(const std::string& path) = 0;
   virtual absl::Status RemoveDirectory(const std::string& path) = 0;  // must be empty
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
 
-  // Takes an exclusive advisory lock, creating the file; writes `holder` into it. UNAVAILABLE with the
-  // holder's text if somebody else has it.
+  // Takes an exclusive advisory lock, creating the file; writes `holder` into it. UNAVAILABLE with
+  // the holder's text if somebody else has it.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path,
                                                          std::string_view holder) = 0;
 

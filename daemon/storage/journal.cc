@@ -96,7 +96,7 @@ class FileJournal final : public Journal {
   uint64_t next_position_ = 1;
   uint64_t chain_ = 0;
   uint64_t size_bytes_ = 0;
-  std::string buffer_;             // of the record being written; reused
+  EncodedRecord record_;           // being written; reused
   std::vector<Segment> segments_;  // rising; the last one grows
   OpenSegmentPtr current_;         // the last one
 
@@ -199,12 +199,13 @@ absl::Status FileJournal::Continue(const std::vector<SegmentFile>& segments,
 absl::Status FileJournal::Append(const RecordBody& body) {
   TALLY_RETURN_IF_ERROR(CheckUsable());
   if (SegmentIsFull()) TALLY_RETURN_IF_ERROR(Rotate());
-  const uint64_t checksum = EncodeRecord(body, next_position_, chain_, buffer_);
-  TALLY_RETURN_IF_ERROR(CheckLimit(buffer_.size()));
-  const absl::Status status = current_->file->Append(buffer_);
+  const uint64_t checksum = EncodeRecord(body, next_position_, chain_, record_);
+  const size_t bytes = record_.size_bytes();
+  TALLY_RETURN_IF_ERROR(CheckLimit(bytes));
+  const absl::Status status = current_->file->AppendPieces(record_.pieces());
   if (!status.ok()) return UndoAppend(status);
-  segments_.back().size_bytes += buffer_.size();
-  size_bytes_ += buffer_.size();
+  segments_.back().size_bytes += bytes;
+  size_bytes_ += bytes;
   next_position_ += PositionCount(body);
   chain_ = checksum;
   return absl::OkStatus();

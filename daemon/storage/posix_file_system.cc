@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +56,9 @@ absl::Status ErrorOf(std::string_view call, std::string_view path, int error) {
 absl::Status SyncErrorOf(std::string_view call, std::string_view path, int error) {
   return absl::DataLossError(ErrorText(call, path, error));
 }
+
+// More than a record of the journal has.
+constexpr size_t kPiecesMax = 8;
 
 // Repeats a system call that a signal interrupted.
 template <typename Call>
@@ -122,6 +126,29 @@ class PosixWritableFile final : public WritableFile {
       if (written == 0) return absl::UnknownError(text::StrCat("write ", path_, ": wrote nothing"));
       size_bytes_ += static_cast<uint64_t>(written);
       bytes.remove_prefix(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
+  // One call of the kernel unless it takes only a part; then the rest follows in order.
+  absl::Status AppendPieces(std::span<const std::string_view> pieces) override {
+    if (pieces.size() > kPiecesMax) return WritableFile::AppendPieces(pieces);
+    iovec vectors[kPiecesMax];
+    size_t wanted = 0;
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+      wanted += pieces[i].size();
+    }
+    const ssize_t result = Uninterrupted(
+        [&] { return writev(file_.get(), vectors, static_cast<int>(pieces.size())); });
+    if (result < 0) return ErrorOf("write", path_, errno);
+    size_t written = static_cast<size_t>(result);
+    size_bytes_ += written;
+    if (written == wanted) return absl::OkStatus();
+    for (const std::string_view piece : pieces) {
+      const size_t passed = std::min(written, piece.size());
+      written -= passed;
+      TALLY_RETURN_IF_ERROR(Append(piece.substr(passed)));
     }
     return absl::OkStatus();
   }
@@ -268,6 +295,12 @@ class KernelFileSystem final : public FileSystem {
 };
 
 }  // namespace
+
+absl::Status WritableFile::AppendPieces(std::span<const std::string_view> pieces) {
+  std::string bytes;
+  for (const std::string_view piece : pieces) bytes.append(piece);
+  return Append(bytes);
+}
 
 FileSystem& PosixFileSystem() {
   static KernelFileSystem file_system;

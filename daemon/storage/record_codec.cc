@@ -67,6 +67,17 @@ size_t Padded(size_t bytes) {
 
 void Pad(std::string& out) { out.append(Padded(out.size()) - out.size(), '\0'); }
 
+// Of the pieces as one, without the checksum's own place at their beginning.
+uint64_t Checksum(const EncodedRecord& record) {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  for (std::string_view piece : record.pieces()) {
+    if (piece.data() == record.head.data()) piece.remove_prefix(kPreviousAt);
+    XXH3_64bits_update(&state, piece.data(), piece.size());
+  }
+  return XXH3_64bits_digest(&state);
+}
+
 // The smallest width that holds every label: one byte a sample for up to 256 classes.
 uint8_t LabelBytesFor(const std::vector<uint32_t>& labels) {
   const uint32_t greatest = *std::max_element(labels.begin(), labels.end());
@@ -93,12 +104,13 @@ std::vector<uint32_t> LoadLabels(std::string_view bytes, size_t label_bytes) {
 }
 
 // The encoders append a payload without the padding at its end.
-void AppendPayload(const SamplesRecord& samples, std::string& out) {
+void AppendPayload(const SamplesRecord& samples, EncodedRecord& record) {
   const size_t count = samples.labels.size();
   TALLY_CHECK(count > 0 && samples.rows.size() % count == 0);
   TALLY_CHECK(samples.rows.size() >= count && samples.rows.size() < kPayloadBytesMax / 2);
   TALLY_CHECK(samples.source.size() <= 0xff);
   const uint8_t label_bytes = LabelBytesFor(samples.labels);
+  std::string& out = record.head;
   AppendLittleEndian(samples.first_sequence, out);
   AppendLittleEndian(static_cast<uint32_t>(samples.rows.size() / count), out);
   AppendLittleEndian(static_cast<uint8_t>(samples.source.size()), out);
@@ -106,14 +118,15 @@ void AppendPayload(const SamplesRecord& samples, std::string& out) {
   AppendLittleEndian(uint16_t{0}, out);
   out.append(samples.source);
   Pad(out);
-  out.append(samples.rows);
-  Pad(out);
-  if (label_bytes == 1) AppendLabels<uint8_t>(samples.labels, out);
-  if (label_bytes == 2) AppendLabels<uint16_t>(samples.labels, out);
-  if (label_bytes == 4) AppendLabels<uint32_t>(samples.labels, out);
+  record.rows = samples.rows;
+  std::string& tail = record.tail;
+  tail.append(Padded(samples.rows.size()) - samples.rows.size(), '\0');
+  if (label_bytes == 1) AppendLabels<uint8_t>(samples.labels, tail);
+  if (label_bytes == 2) AppendLabels<uint16_t>(samples.labels, tail);
+  if (label_bytes == 4) AppendLabels<uint32_t>(samples.labels, tail);
 }
 
-void AppendPayload(const FlushRecord&, std::string&) {}
+void AppendPayload(const FlushRecord&, EncodedRecord&) {}
 
 void AppendNumberAndDigest(uint64_t number, std::string_view hex, std::string& out) {
   const std::optional<std::string> digest = DigestFromHex(hex);
@@ -122,12 +135,12 @@ void AppendNumberAndDigest(uint64_t number, std::string_view hex, std::string& o
   out.append(*digest);
 }
 
-void AppendPayload(const DigestRecord& digest, std::string& out) {
-  AppendNumberAndDigest(digest.step, digest.state_digest, out);
+void AppendPayload(const DigestRecord& digest, EncodedRecord& record) {
+  AppendNumberAndDigest(digest.step, digest.state_digest, record.head);
 }
 
-void AppendPayload(const RollbackRecord& rollback, std::string& out) {
-  AppendNumberAndDigest(rollback.target_position, rollback.file_digest, out);
+void AppendPayload(const RollbackRecord& rollback, EncodedRecord& record) {
+  AppendNumberAndDigest(rollback.target_position, rollback.file_digest, record.head);
 }
 
 absl::Status Malformed(std::string_view what) {
@@ -242,21 +255,24 @@ absl::StatusOr<SegmentEnd> DecodeSegmentEnd(std::string_view bytes) {
 }
 
 uint64_t EncodeRecord(const RecordBody& body, uint64_t first_position, uint64_t previous,
-                      std::string& out) {
-  out.assign(kRecordHeaderBytes, '\0');
+                      EncodedRecord& out) {
+  std::string& head = out.head;
+  head.assign(kRecordHeaderBytes, '\0');
+  out.rows = {};
+  out.tail.clear();
   std::visit([&out](const auto& record) { AppendPayload(record, out); }, body);
-  const size_t payload_bytes = out.size() - kRecordHeaderBytes;
+  const size_t payload_bytes = out.size_bytes() - kRecordHeaderBytes;
   TALLY_CHECK(payload_bytes <= kPayloadBytesMax);
-  Pad(out);
-  StoreLittleEndian(previous, kPreviousAt, out);
-  StoreLittleEndian(first_position, kPositionAt, out);
-  StoreLittleEndian(static_cast<uint32_t>(payload_bytes), kPayloadBytesAt, out);
-  StoreLittleEndian(static_cast<uint32_t>(PositionCount(body)), kPositionCountAt, out);
-  StoreLittleEndian(static_cast<uint8_t>(TypeOf(body)), kTypeAt, out);
-  StoreLittleEndian(kRecordVersion, kVersionAt, out);
-  StoreLittleEndian(HeaderCheck(out), kHeaderCheckAt, out);
-  const uint64_t checksum = Checksum(std::string_view(out).substr(kPreviousAt));
-  StoreLittleEndian(checksum, 0, out);
+  out.tail.append(Padded(payload_bytes) - payload_bytes, '\0');
+  StoreLittleEndian(previous, kPreviousAt, head);
+  StoreLittleEndian(first_position, kPositionAt, head);
+  StoreLittleEndian(static_cast<uint32_t>(payload_bytes), kPayloadBytesAt, head);
+  StoreLittleEndian(static_cast<uint32_t>(PositionCount(body)), kPositionCountAt, head);
+  StoreLittleEndian(static_cast<uint8_t>(TypeOf(body)), kTypeAt, head);
+  StoreLittleEndian(kRecordVersion, kVersionAt, head);
+  StoreLittleEndian(HeaderCheck(head), kHeaderCheckAt, head);
+  const uint64_t checksum = Checksum(out);
+  StoreLittleEndian(checksum, 0, head);
   return checksum;
 }
 

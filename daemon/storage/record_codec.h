@@ -3,6 +3,7 @@
 #ifndef TALLY_DAEMON_STORAGE_RECORD_CODEC_H_
 #define TALLY_DAEMON_STORAGE_RECORD_CODEC_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -53,11 +54,21 @@ struct RecordHeader {
   }
 };
 
-// Replaces `out` by the record's bytes and returns its checksum. Aborts on a body that breaks the
-// rules of record.h: rows that are no whole number of equal rows, a digest that is not 64 hex
-// digits.
+// A record's bytes in the order of pieces(). The rows, nearly all of them, stay where the body has
+// them: it must outlive this. Keeps its memory when it is used again.
+struct EncodedRecord {
+  std::string head;       // header and payload up to the rows
+  std::string_view rows;  // of SAMPLES
+  std::string tail;       // what follows them, with padding
+
+  std::array<std::string_view, 3> pieces() const { return {head, rows, tail}; }
+  size_t size_bytes() const { return head.size() + rows.size() + tail.size(); }
+};
+
+// Replaces `out` and returns the record's checksum. Aborts on a body that breaks the rules of
+// record.h: rows that are no whole number of equal rows, a digest that is not 64 hex digits.
 uint64_t EncodeRecord(const RecordBody& body, uint64_t first_position, uint64_t previous,
-                      std::string& out);
+                      EncodedRecord& out);
 
 // Nothing unless `bytes` (at least kRecordHeaderBytes) begin with a header whose own check is
 // right. That says nothing about the payload.

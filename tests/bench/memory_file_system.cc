@@ -20,13 +20,18 @@ class MemoryFileSystem::File final : public storage::WritableFile {
   File(std::mutex& mutex, NodePtr node) : mutex_(mutex), node_(std::move(node)) {}
 
   absl::Status Append(std::string_view bytes) override {
+    return AppendPieces(std::span(&bytes, 1));
+  }
+  absl::Status AppendPieces(std::span<const std::string_view> pieces) override {
     const std::lock_guard lock(mutex_);
     std::string& content = node_->bytes;
-    // Room for a whole segment at once: growing by copies would cost what a disk does not.
-    if (content.size() + bytes.size() > kSmallBytes && content.capacity() < kSegmentBytes) {
-      content.reserve(kSegmentBytes);
+    for (const std::string_view bytes : pieces) {
+      // Room for a whole segment at once: growing by copies would cost what a disk does not.
+      if (content.size() + bytes.size() > kSmallBytes && content.capacity() < kSegmentBytes) {
+        content.reserve(kSegmentBytes);
+      }
+      content.append(bytes);
     }
-    content.append(bytes);
     return absl::OkStatus();
   }
   absl::Status Truncate(uint64_t size_bytes) override {

@@ -64,6 +64,18 @@ TEST_P(FileSystemTest, AppendedBytesAreReadBackWholeAndInRanges) {
   EXPECT_EQ(*fs().FileSize(Path("a")), 11u);
 }
 
+TEST_P(FileSystemTest, PiecesAreAppendedInTheirOrder) {
+  auto file = fs().CreateExclusive(Path("a"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const std::vector<std::string_view> few = {"", "one", "", " two", ""};
+  ASSERT_TRUE((*file)->AppendPieces(few).ok());
+  const std::vector<std::string_view> many(20, ".");
+  ASSERT_TRUE((*file)->AppendPieces(many).ok());
+  ASSERT_TRUE((*file)->AppendPieces({}).ok());
+  EXPECT_EQ((*file)->size_bytes(), 27u);
+  EXPECT_EQ(*fs().ReadFile(Path("a")), "one two....................");
+}
+
 TEST_P(FileSystemTest, AppendingContinuesAfterReopeningAndAfterTruncating) {
   Write("a", "0123456789");
   auto file = fs().OpenForAppend(Path("a"));
@@ -200,12 +212,19 @@ TEST(PosixFileSystemTest, AShortWriteIsContinuedAndItsErrorReported) {
   const rlimit limit = {100, before.rlim_max};
   auto file = PosixFileSystem().CreateExclusive(directory + "/a");
   ASSERT_TRUE(file.ok());
+  auto pieces_file = PosixFileSystem().CreateExclusive(directory + "/b");
+  ASSERT_TRUE(pieces_file.ok());
+  const std::string half(75, 'x');
+  const std::vector<std::string_view> pieces = {half, half};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
   const absl::Status status = (*file)->Append(std::string(150, 'x'));
+  const absl::Status pieces_status = (*pieces_file)->AppendPieces(pieces);
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, SIG_DFL);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnknown) << status;
   EXPECT_EQ((*file)->size_bytes(), 100u) << "the kernel takes the first 100 bytes";
+  EXPECT_EQ(pieces_status.code(), absl::StatusCode::kUnknown) << pieces_status;
+  EXPECT_EQ((*pieces_file)->size_bytes(), 100u);
   ASSERT_TRUE((*file)->Truncate(10).ok());
   ASSERT_TRUE((*file)->Append("y").ok());
   EXPECT_EQ(*PosixFileSystem().ReadFile(directory + "/a"), "xxxxxxxxxxy");
