@@ -13,6 +13,7 @@
 #include "daemon/config/flags.h"
 #include "daemon/daemon.h"
 #include "daemon/platform/log.h"
+#include "daemon/platform/memory.h"
 
 namespace tally {
 namespace {
@@ -85,6 +86,7 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace tally
 
 int main(int argc, char** argv) {
+  tally::platform::LimitFreeMemory();
   // A peer or a log reader that goes away is an error code, not a death sentence.
   signal(SIGPIPE, SIG_IGN);
   return tally::Main(std::vector<std::string>(argv + 1, argv + argc));
