@@ -55,8 +55,8 @@ void VisitTraining(ConfigVisitor& visitor, Training& training) {
                 Reload::kNeedsRestart);
   visitor.Duration("publish_interval", {1, 60 * kMinuteMs}, training.publish_interval_ms,
                    Reload::kNeedsRestart);
-  // At least one packet of the largest message has to fit.
-  visitor.Size("queue", {8 * kMiB, 4 * kGiB}, training.queue_bytes, Reload::kNeedsRestart);
+  // At least one packet of the largest message (limits.message as it comes) has to fit.
+  visitor.Size("queue", {4 * kMiB, 4 * kGiB}, training.queue_bytes, Reload::kNeedsRestart);
 }
 
 void VisitCheckpoint(ConfigVisitor& visitor, Checkpoint& checkpoint) {

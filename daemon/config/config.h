@@ -32,7 +32,7 @@ struct Listen {
 struct Limits {
   uint64_t message_bytes = 4u << 20;
   uint32_t rows = 4096;
-  uint64_t window_bytes = 256u << 10;
+  uint64_t window_bytes = 1u << 20;
   uint32_t streams = 64;
   uint32_t connections = 128;
   uint32_t models = 16;
@@ -46,7 +46,7 @@ struct Training {
   uint64_t digest_interval_steps = 1000;
   uint64_t publish_interval_steps = 64;
   uint64_t publish_interval_ms = 100;
-  uint64_t queue_bytes = 8u << 20;
+  uint64_t queue_bytes = 4u << 20;
 };
 
 struct Checkpoint {

@@ -11,6 +11,7 @@ Committer::Committer(storage::Clock& clock, uint64_t interval_ms, std::function<
     : clock_(clock),
       interval_ms_(interval_ms),
       sync_(std::move(sync)),
+      requested_ns_(kNoDeadline),
       earliest_ns_(clock.MonotonicNs()) {}
 
 Committer::~Committer() { Stop(); }
@@ -36,9 +37,12 @@ void Committer::NoteAppended() {
   changed_.NotifyAll();
 }
 
-void Committer::Request() {
+void Committer::RequestWithin(uint64_t ms) {
+  const int64_t by_ns = DeadlineAfterMs(clock_.MonotonicNs(), ms);
   MutexLock lock(mutex_);
-  if (!std::exchange(requested_, true)) changed_.NotifyAll();
+  if (by_ns >= requested_ns_) return;
+  requested_ns_ = by_ns;
+  changed_.NotifyAll();
 }
 
 void Committer::Run() {
@@ -46,7 +50,7 @@ void Committer::Run() {
     {
       MutexLock lock(mutex_);
       if (!WaitForTurn()) return;
-      requested_ = false;
+      requested_ns_ = kNoDeadline;
       appended_ = false;
       earliest_ns_ = DeadlineAfterMs(clock_.MonotonicNs(), interval_ms_);
     }
@@ -57,12 +61,9 @@ void Committer::Run() {
 // False when the thread shall end.
 bool Committer::WaitForTurn() {
   while (!stopped_) {
-    int64_t turn_ns = kNoDeadline;
-    if (requested_) {
-      turn_ns = earliest_ns_;
-    } else if (appended_) {
-      turn_ns = std::max(earliest_ns_, DeadlineAfterMs(appended_ns_, kUnaskedMs));
-    }
+    int64_t turn_ns = requested_ns_;
+    if (appended_) turn_ns = std::min(turn_ns, DeadlineAfterMs(appended_ns_, kUnaskedMs));
+    turn_ns = std::max(turn_ns, earliest_ns_);
     if (!WaitSlice(changed_, mutex_, clock_, turn_ns)) return true;
   }
   return false;

@@ -12,9 +12,9 @@
 
 namespace tally::hosting {
 
-// Group commit: a sync begins when one is asked for and the previous one has returned, and serves
-// everything appended before it began. `interval_ms` only lengthens the time between two
-// beginnings. What nobody asks for is synced within kUnaskedMs.
+// Group commit: a sync begins when the time it is asked for has come and the previous one has
+// returned, and serves everything appended before it began. `interval_ms` only lengthens the time
+// between two beginnings. What nobody asks for is synced within kUnaskedMs.
 class Committer {
  public:
   static constexpr uint64_t kUnaskedMs = 1000;
@@ -27,7 +27,8 @@ class Committer {
   void Stop();
 
   void NoteAppended();
-  void Request();
+  void Request() { RequestWithin(0); }
+  void RequestWithin(uint64_t ms);
 
  private:
   void Run();
@@ -38,7 +39,7 @@ class Committer {
   const std::function<bool()> sync_;
   Mutex mutex_;
   CondVar changed_;
-  bool requested_ TALLY_GUARDED_BY(mutex_) = false;
+  int64_t requested_ns_ TALLY_GUARDED_BY(mutex_);  // the earliest wish; kNoDeadline: none
   bool appended_ TALLY_GUARDED_BY(mutex_) = false;
   bool stopped_ TALLY_GUARDED_BY(mutex_) = false;
   int64_t appended_ns_ TALLY_GUARDED_BY(mutex_) = 0;  // the first since the last sync began

@@ -221,7 +221,7 @@ void HostState::Progress(TrainingLane& lane) {
   bool announce = false;
   {
     MutexLock lock(mutex_);
-    for (const SourceSequence& reached : lane.TakeReached()) sources_.Trained(reached);
+    for (const auto entry : lane.TakeReached()) sources_.Trained(entry->first, entry->second);
     status_.step = lane.learner().step();
     status_.trained_position = lane.trained_position();
     status_.prequential = lane.prequential();
@@ -269,6 +269,11 @@ HostStatus HostState::status() const {
   HostStatus status = status_;
   status.sources = sources_.size();
   return status;
+}
+
+ModelState HostState::state() const {
+  MutexLock lock(mutex_);
+  return status_.state;
 }
 
 SourceProgress HostState::source(std::string_view name) const {

@@ -96,6 +96,7 @@ class HostState {
   // --- Looking ---
 
   HostStatus status() const;
+  ModelState state() const;
   SourceProgress source(std::string_view name) const;
   std::shared_ptr<const ModelSpec> spec() const;
   std::shared_ptr<const Snapshot> snapshot() const;

@@ -49,7 +49,8 @@ MiniBatchAssembler::View MiniBatchAssembler::Front(size_t count) {
   return {{std::as_bytes(std::span<const char>(rows)), count}, labels};
 }
 
-void MiniBatchAssembler::Pop(size_t count, std::vector<SourceSequence>& reached) {
+void MiniBatchAssembler::Pop(
+    size_t count, const std::function<void(const std::string& source, uint64_t through)>& reached) {
   TALLY_CHECK(count <= pending_rows_);
   pending_rows_ -= count;
   while (count > 0) {
@@ -59,12 +60,7 @@ void MiniBatchAssembler::Pop(size_t count, std::vector<SourceSequence>& reached)
     trail_.Pass(piece.record, from, from + taken - 1);
     piece.next += taken;
     count -= taken;
-    const uint64_t through = piece.packet()->first_sequence + piece.next - 1;
-    if (!reached.empty() && reached.back().source == piece.packet()->source) {
-      reached.back().through = through;
-    } else {
-      reached.push_back({piece.packet()->source, through});
-    }
+    reached(piece.packet()->source, piece.packet()->first_sequence + piece.next - 1);
     DropPassed();
   }
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,7 +15,6 @@
 
 #include "core/learner/learner.h"
 #include "daemon/hosting/audit_trail.h"
-#include "daemon/hosting/source_table.h"
 #include "daemon/storage/record.h"
 
 namespace tally::hosting {
@@ -44,8 +44,9 @@ class MiniBatchAssembler {
   // method.
   View Front(size_t count);
 
-  // Drops the next `count` rows and appends to `reached` what each packet's source has reached.
-  void Pop(size_t count, std::vector<SourceSequence>& reached);
+  // Drops the next `count` rows and tells, packet by packet, which sequence its source has reached.
+  void Pop(size_t count,
+           const std::function<void(const std::string& source, uint64_t through)>& reached);
 
   // Drops everything; the audit chain passes over it.
   void Clear();

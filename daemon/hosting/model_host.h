@@ -29,7 +29,7 @@ std::string_view ModelStateName(ModelState state);  // "READY", ...
 struct HostOptions {
   storage::JournalOptions journal;
   uint64_t commit_interval_ms = 0;      // lengthens the wait between two syncs
-  uint64_t queue_bytes_max = 8u << 20;  // rows appended but not yet trained, kept in memory
+  uint64_t queue_bytes_max = 4u << 20;  // rows appended but not yet trained, kept in memory
   uint64_t digest_interval_steps = 1000;
   uint64_t publish_interval_steps = 64;  // a snapshot at least so often while training ...
   uint64_t publish_interval_ms = 100;    // ... and at most so long after a step
@@ -129,6 +129,8 @@ class ModelHost {
   // Null until recovery has read it.
   virtual std::shared_ptr<const ModelSpec> spec() const = 0;
   virtual HostStatus status() const = 0;
+  // Of the status, without copying the rest.
+  virtual ModelState state() const = 0;
 
   // Keeps the new rows of a validated packet (row lengths and labels fit the spec) in the journal.
   // Never waits for the disk's sync or the trainer. Errors: OUT_OF_RANGE with the expected
@@ -137,10 +139,16 @@ class ModelHost {
   // may try again.
   virtual absl::StatusOr<AppendResult> Append(storage::SamplesRecord&& packet) = 0;
   // Whether a packet of so many bytes would find room in the training queue now.
-  virtual bool HasRoom(uint64_t bytes) const = 0;
+  // If not, listeners are woken once half of the queue is free.
+  virtual bool HasRoom(uint64_t bytes) = 0;
+  enum class SyncWish : uint8_t {
+    kNow,   // as soon as the sync under way has returned
+    kSoon,  // within kSyncSoonMs, so that packets which follow each other share a sync
+  };
+  static constexpr uint64_t kSyncSoonMs = 4;
   // Asks the committer to make everything appended durable. Packets nobody asks for are synced with
   // the next group, at the latest after one second.
-  virtual void RequestSync() = 0;
+  virtual void RequestSync(SyncWish wish) = 0;
 
   virtual SourceProgress source(const std::string& source) const = 0;
 
@@ -176,8 +184,8 @@ class ModelHost {
   // After it returns, the listener is not called any more.
   virtual void RemoveListener(ProgressListener* listener) = 0;
 
-  // Refuses new packets, finishes the mini-batch at work, syncs, and checkpoints. Never flushes; what
-  // is queued is in the journal, and the next start trains it.
+  // Refuses new packets, finishes the mini-batch at work, syncs, and checkpoints. Never flushes;
+  // what is queued is in the journal, and the next start trains it.
   virtual absl::Status Drain(int64_t deadline_ns) = 0;
 
   // Counts trainer progress for the watchdog: rises with every step, and is idle() when nothing is

@@ -117,8 +117,8 @@ absl::StatusOr<AppendResult> RunningHost::Append(storage::SamplesRecord&& packet
   return intake_.Append(std::move(packet));
 }
 
-void RunningHost::RequestSync() {
-  if (!host_.state.AllDurable()) committer_.Request();
+void RunningHost::RequestSync(SyncWish wish) {
+  if (!host_.state.AllDurable()) committer_.RequestWithin(wish == SyncWish::kNow ? 0 : kSyncSoonMs);
 }
 
 SourceProgress RunningHost::source(const std::string& source) const {

@@ -50,9 +50,10 @@ class RunningHost final : public ModelHost {
   const std::string& name() const override { return host_.name; }
   std::shared_ptr<const ModelSpec> spec() const override { return host_.state.spec(); }
   HostStatus status() const override { return host_.state.status(); }
+  ModelState state() const override { return host_.state.state(); }
   absl::StatusOr<AppendResult> Append(storage::SamplesRecord&& packet) override;
-  bool HasRoom(uint64_t bytes) const override { return host_.inbox.HasRoom(bytes); }
-  void RequestSync() override;
+  bool HasRoom(uint64_t bytes) override { return host_.inbox.HasRoom(bytes); }
+  void RequestSync(SyncWish wish) override;
   SourceProgress source(const std::string& source) const override;
   absl::Status WaitDurable(uint64_t position, int64_t deadline_ns) override;
   absl::Status WaitTrained(uint64_t position, int64_t deadline_ns) override;

@@ -76,10 +76,10 @@ void SourceTable::EndSync(const std::vector<SourceSequence>& synced) {
   }
 }
 
-void SourceTable::Trained(const SourceSequence& reached) {
-  const auto entry = entries_.find(reached.source);
+void SourceTable::Trained(std::string_view source, uint64_t through) {
+  const auto entry = entries_.find(source);
   TALLY_CHECK(entry != entries_.end());
-  entry->second.progress.trained_through = reached.through;
+  entry->second.progress.trained_through = through;
 }
 
 void SourceTable::Restore(const SequenceMap& accepted, const SequenceMap& trained) {
@@ -90,7 +90,7 @@ void SourceTable::Restore(const SequenceMap& accepted, const SequenceMap& traine
     progress.accepted_through = through;
     progress.durable_through = through;
   }
-  for (const auto& [source, through] : trained) Trained({source, through});
+  for (const auto& [source, through] : trained) Trained(source, through);
 }
 
 SourceProgress SourceTable::Progress(std::string_view source) const {

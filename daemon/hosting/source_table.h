@@ -47,7 +47,7 @@ class SourceTable {
   std::vector<SourceSequence> BeginSync();
   void EndSync(const std::vector<SourceSequence>& synced);
 
-  void Trained(const SourceSequence& reached);
+  void Trained(std::string_view source, uint64_t through);
 
   // After recovery: everything in the journal is accepted and durable.
   void Restore(const SequenceMap& accepted, const SequenceMap& trained);

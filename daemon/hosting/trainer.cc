@@ -8,6 +8,7 @@
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 #include "daemon/hosting/waiting.h"
+#include "daemon/platform/memory.h"
 
 namespace tally::hosting {
 namespace {
@@ -62,6 +63,7 @@ void Trainer::Adopt(Recovered recovered) {
   intake_.Open(std::move(recovered.journal));
   host_.state.Recovered(*lane_, last_position, std::move(recovered.digest_point), journal_bytes,
                         absl::StrJoin(recovered.warnings, "; "));
+  platform::ReturnFreeMemory();
 }
 
 // Training is refused from now on, but the newest generation that verifies can still be served.
@@ -115,6 +117,7 @@ void Trainer::TakeEntry(TrainerInbox::Entry entry) {
     return;
   }
   host_.state.Progress(*lane_);
+  if (host_.inbox.TakeRelief()) Notify();
   if (!lane_->StepReady()) AfterRecord();
 }
 
@@ -204,7 +207,7 @@ bool Trainer::PublishDue() const {
 }
 
 int64_t Trainer::IdlePublishNs() const {
-  constexpr int64_t kCostShare = 10;  // publishing takes at most a tenth of the time
+  constexpr int64_t kCostShare = 50;  // publishing takes at most a fiftieth of the time
   const int64_t pause_ns = std::min(publish_cost_ns_ * kCostShare,
                                     DeadlineAfterMs(0, host_.options.publish_interval_ms));
   return published_ns_ + pause_ns;
@@ -288,6 +291,7 @@ absl::StatusOr<CheckpointInfo> Trainer::WriteGeneration() {
   host_.heartbeat.fetch_add(1, std::memory_order_relaxed);
   host_.state.Warn("");
   Prune();
+  platform::ReturnFreeMemory();
   return written;
 }
 

@@ -14,18 +14,30 @@ uint64_t BodyBytes(const storage::RecordBody& body) {
   return packet == nullptr ? 0 : PacketBytes(packet->rows.size(), packet->labels.size());
 }
 
+bool IsSamples(const TrainerInbox::Entry& entry) {
+  return std::holds_alternative<storage::SamplesRecord>(entry.record.body);
+}
+
 }  // namespace
 
-bool TrainerInbox::HasRoom(uint64_t bytes) const {
+bool TrainerInbox::HasRoom(uint64_t bytes) {
   MutexLock lock(mutex_);
-  return bytes_ == 0 || (bytes <= bytes_max_ && bytes_ <= bytes_max_ - bytes);
+  const bool room = bytes_ == 0 || (bytes <= bytes_max_ && bytes_ <= bytes_max_ - bytes);
+  if (!room) room_wanted_ = true;
+  return room;
+}
+
+bool TrainerInbox::TakeRelief() {
+  MutexLock lock(mutex_);
+  return bytes_ <= bytes_max_ / 2 && std::exchange(room_wanted_, false);
 }
 
 void TrainerInbox::Push(Entry entry) {
   MutexLock lock(mutex_);
   bytes_ += BodyBytes(entry.record.body);
+  if (!IsSamples(entry)) ++controls_;
   entries_.push_back(std::move(entry));
-  changed_.NotifyOne();
+  if (!company_awaited_ || !MayWaitForCompany()) changed_.NotifyOne();
 }
 
 void TrainerInbox::Post(Command command) {
@@ -59,6 +71,7 @@ void TrainerInbox::Stop(const absl::Status& why) {
     std::swap(commands, commands_);
     std::swap(entries, entries_);
     bytes_ = 0;
+    controls_ = 0;
     changed_.NotifyOne();
   }
   for (const Command& command : commands) command.refuse(why);
@@ -95,6 +108,7 @@ std::optional<TrainerInbox::Entry> TrainerInbox::TakeEntry() {
   Entry taken = std::move(entries_.front());
   entries_.pop_front();
   bytes_ -= BodyBytes(taken.record.body);
+  if (!IsSamples(taken)) --controls_;
   busy_ = true;
   return taken;
 }
@@ -110,7 +124,17 @@ void TrainerInbox::Wait(int64_t deadline_ns) {
   while (!Takeable() && !poked_ && stopped_.ok()) {
     if (!WaitSlice(changed_, mutex_, clock_, deadline_ns)) break;
   }
+  if (MayWaitForCompany()) {
+    company_awaited_ = true;
+    changed_.WaitForMs(mutex_, kCompanyMs);
+    company_awaited_ = false;
+  }
   poked_ = false;
+}
+
+bool TrainerInbox::MayWaitForCompany() const {
+  return !entries_.empty() && controls_ == 0 && commands_.empty() && bytes_ < kCompanyBytes &&
+         !poked_ && stopped_.ok();
 }
 
 bool TrainerInbox::Takeable() const { return !entries_.empty() || !commands_.empty(); }

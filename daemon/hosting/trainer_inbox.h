@@ -36,7 +36,7 @@ class TrainerInbox {
   TrainerInbox(storage::Clock& clock, uint64_t bytes_max) : clock_(clock), bytes_max_(bytes_max) {}
 
   // Whether a packet of `bytes` fits. A packet larger than the whole queue fits into an empty one.
-  bool HasRoom(uint64_t bytes) const;
+  bool HasRoom(uint64_t bytes);
   void Push(Entry entry);
   void Post(Command command);
   // Makes Wait return although there is nothing to take.
@@ -51,13 +51,21 @@ class TrainerInbox {
   // The taker's side.
   std::optional<Command> TakeCommand(bool records_done);
   std::optional<Entry> TakeEntry();
+  // True once after somebody found no room and half of the queue has been taken since.
+  bool TakeRelief();
   // Says that the taker does nothing. True if that is news and nothing has come in meanwhile.
   bool MarkIdle();
-  // Until there is something to take, a Poke or Stop, or the deadline.
+  // Until there is something to take, a Poke or Stop, or the deadline. A few samples alone wait
+  // kCompanyMs for more, so that a stream of small packets does not wake the taker for each.
   void Wait(int64_t deadline_ns);
 
  private:
+  static constexpr int64_t kCompanyMs = 1;
+  static constexpr uint64_t kCompanyBytes = 64 << 10;
+
   bool Takeable() const TALLY_REQUIRES(mutex_);
+  // Nothing but samples, and few of them.
+  bool MayWaitForCompany() const TALLY_REQUIRES(mutex_);
 
   storage::Clock& clock_;
   const uint64_t bytes_max_;
@@ -66,6 +74,9 @@ class TrainerInbox {
   std::deque<Entry> entries_ TALLY_GUARDED_BY(mutex_);
   std::deque<Command> commands_ TALLY_GUARDED_BY(mutex_);
   uint64_t bytes_ TALLY_GUARDED_BY(mutex_) = 0;
+  size_t controls_ TALLY_GUARDED_BY(mutex_) = 0;  // entries that are no samples
+  bool room_wanted_ TALLY_GUARDED_BY(mutex_) = false;
+  bool company_awaited_ TALLY_GUARDED_BY(mutex_) = false;
   bool busy_ TALLY_GUARDED_BY(mutex_) = true;  // recovery comes first
   bool poked_ TALLY_GUARDED_BY(mutex_) = false;
   absl::Status stopped_ TALLY_GUARDED_BY(mutex_);

@@ -138,13 +138,15 @@ void TrainingLane::Step() {
   for (size_t row = 0; row < rows; ++row) {
     prequential_.Add(report.predictions[row] == batch.labels[row]);
   }
-  const size_t moved_before = moved_.size();
-  assembler_.Pop(rows, moved_);
-  // The entry before may have been extended in place.
-  for (size_t i = moved_before > 0 ? moved_before - 1 : 0; i < moved_.size(); ++i) {
-    trained_sources_[moved_[i].source] = moved_[i].through;
-  }
+  assembler_.Pop(rows,
+                 [this](const std::string& source, uint64_t through) { Reach(source, through); });
   if (assembler_.pending_rows() == 0) flush_open_ = false;
+}
+
+void TrainingLane::Reach(const std::string& source, uint64_t through) {
+  const auto entry = trained_sources_.try_emplace(source).first;
+  entry->second = through;
+  if (moved_.empty() || moved_.back() != entry) moved_.push_back(entry);
 }
 
 void TrainingLane::Rollback(std::unique_ptr<Learner> target, storage::Record record) {
@@ -157,18 +159,14 @@ void TrainingLane::Rollback(std::unique_ptr<Learner> target, storage::Record rec
   taken_position_ = record.first_position;
   assembler_.AddControl(std::move(record));
   // The dropped rows will never be trained, and nobody shall wait for them.
-  for (const auto& [source, through] : taken_sources_) {
-    if (std::exchange(trained_sources_[source], through) != through) {
-      moved_.push_back({source, through});
-    }
-  }
+  for (const auto& [source, through] : taken_sources_) Reach(source, through);
 }
 
 uint64_t TrainingLane::trained_position() const {
   return assembler_.pending_rows() == 0 ? taken_position_ : assembler_.first_position() - 1;
 }
 
-const std::vector<SourceSequence>& TrainingLane::TakeReached() {
+const std::vector<SequenceMap::const_iterator>& TrainingLane::TakeReached() {
   reported_.clear();
   std::swap(reported_, moved_);
   return reported_;

@@ -76,8 +76,9 @@ class TrainingLane {
   const SequenceMap& taken_sources() const { return taken_sources_; }
   const SequenceMap& trained_sources() const { return trained_sources_; }
 
-  // What Step and Rollback have moved in trained_sources() since the last call.
-  const std::vector<SourceSequence>& TakeReached();
+  // The entries of trained_sources() that Step and Rollback have moved since the last call. One may
+  // be listed twice.
+  const std::vector<SequenceMap::const_iterator>& TakeReached();
 
   // Ends of segments that lie before trained_position(), since the last call.
   std::vector<storage::SegmentEnd> TakeSegmentEnds() { return assembler_.trail().TakeEnds(); }
@@ -88,6 +89,7 @@ class TrainingLane {
  private:
   absl::Status TakeSamples(storage::Record record);
   void CalibrateIfReady();
+  void Reach(const std::string& source, uint64_t through);
 
   std::unique_ptr<Learner> learner_;
   MiniBatchAssembler assembler_;
@@ -97,8 +99,9 @@ class TrainingLane {
   uint64_t taken_position_ = 0;
   uint64_t changes_ = 0;
   bool flush_open_ = false;  // a flush has been taken and its mini-batch is not trained yet
-  std::vector<SourceSequence> moved_;
-  std::vector<SourceSequence> reported_;
+  // Iterators and not names, so that a step allocates nothing.
+  std::vector<SequenceMap::const_iterator> moved_;
+  std::vector<SequenceMap::const_iterator> reported_;
 };
 
 }  // namespace tally::hosting

@@ -110,23 +110,25 @@ bool TrainSession::ShouldWake() const {
   // A buffered stream's client may keep its packets until they are durable.
   if (progress.durable_through > wake_durable_.load()) return true;
   if (progress.trained_through > sent_trained_.load() &&
-      TrainingIsWorthTelling(progress.trained_through, caught_up_at_.load())) {
+      TrainingIsWorthTelling(progress, kept_through_.load())) {
     return true;
   }
-  return host_->status().state == hosting::ModelState::kFailed;
+  return host_->state() == hosting::ModelState::kFailed;
 }
 
 // Training progress alone moves with every mini-batch: it is told at intervals, and when it comes
-// to rest.
-bool TrainSession::TrainingIsWorthTelling(uint64_t trained, uint64_t caught_up_at) const {
-  return trained >= caught_up_at || host_->idle() ||
-         environment_.clock->MonotonicNs() - sent_at_ns_.load() >= kProgressIntervalNs;
+// to rest. While packets await their acknowledgement there is no rest: it will carry the news.
+bool TrainSession::TrainingIsWorthTelling(const hosting::SourceProgress& progress,
+                                          uint64_t kept) const {
+  const bool rest =
+      LevelOf(progress) >= kept && (progress.trained_through >= kept || host_->idle());
+  return rest || environment_.clock->MonotonicNs() - sent_at_ns_.load() >= kProgressIntervalNs;
 }
 
 // A packet waits only where waiting helps: in any other state Append has the answer.
 bool TrainSession::MustWaitForRoom(uint64_t bytes) const {
   if (host_->HasRoom(bytes)) return false;
-  const hosting::ModelState state = host_->status().state;
+  const hosting::ModelState state = host_->state();
   return state == hosting::ModelState::kReady || state == hosting::ModelState::kCalibrating;
 }
 
@@ -218,15 +220,31 @@ void TrainSession::AppendPending() {
 void TrainSession::Kept(const hosting::AppendResult& result, uint64_t last_sequence,
                         uint64_t bytes) {
   skipped_ += result.skipped;
+  if (in_flight_.empty()) last_run_packets_ = std::exchange(run_packets_, 0);
+  ++run_packets_;
   last_sequence_ = std::max(last_sequence_, last_sequence);
   in_flight_.push_back({last_sequence, bytes});
   in_flight_bytes_ += bytes;
-  if (durable_.load()) host_->RequestSync();
+  if (!durable_.load()) return;
+  host_->RequestSync(SyncCanWait() ? hosting::ModelHost::SyncWish::kSoon
+                                   : hosting::ModelHost::SyncWish::kNow);
+}
+
+// A sender that goes on sending before it is acknowledged is not held up by waiting a little, until
+// half its window is full: the other half can be sent during the sync. One that waits for each
+// acknowledgement would be.
+bool TrainSession::SyncCanWait() const {
+  const bool goes_on = run_packets_ > 1 || last_run_packets_ > 1;
+  return kind_ == Kind::kStream && goes_on && !ending_ &&
+         in_flight_bytes_ < environment_.limits->window_bytes.load() / 2;
 }
 
 void TrainSession::BeginEnd(const absl::Status& status) {
   ending_ = status;
   attentive_.store(true);
+  if (host_ != nullptr && durable_.load() && !in_flight_.empty()) {
+    host_->RequestSync(hosting::ModelHost::SyncWish::kNow);
+  }
   pending_.reset();  // not kept, hence not acknowledged: the sender has it still
 }
 
@@ -242,8 +260,8 @@ void TrainSession::RetireAcknowledged() {
 // in this life of the daemon.
 void TrainSession::GiveUpOnFailedHost() {
   if (ending_ && EverythingAcknowledgeable()) return;
+  if (host_->state() != hosting::ModelState::kFailed) return;
   const hosting::HostStatus status = host_->status();
-  if (status.state != hosting::ModelState::kFailed) return;
   const std::string sentence = text::StrCat("model \"", model_, "\" is FAILED: ", status.detail);
   BeginEnd(WithResource(WithReason(absl::Status(status.failure, sentence), "MODEL_FAILED"), "model",
                         model_));
@@ -280,7 +298,7 @@ bool TrainSession::WriteIsDue() const {
   if (!sent_any_ || LevelOf(progress_) > LevelOf(sent_)) return true;
   if (progress_.durable_through > sent_.durable_through) return true;
   return progress_.trained_through > sent_.trained_through &&
-         TrainingIsWorthTelling(progress_.trained_through, last_sequence_);
+         TrainingIsWorthTelling(progress_, last_sequence_);
 }
 
 void TrainSession::WriteAcknowledgement() {
@@ -303,7 +321,7 @@ void TrainSession::PublishWakeConditions() {
   wake_durable_.store(progress_.durable_through);
   wake_bytes_.store(pending_ ? pending_->rows.size() : 0);
   sent_trained_.store(sent_.trained_through);
-  caught_up_at_.store(last_sequence_);
+  kept_through_.store(last_sequence_);
 }
 
 }  // namespace tally::rpc

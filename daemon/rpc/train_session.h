@@ -84,6 +84,7 @@ class TrainSession : public hosting::ProgressListener,
   void AppendPending() TALLY_REQUIRES(mutex_);
   void Kept(const hosting::AppendResult& result, uint64_t last_sequence, uint64_t bytes)
       TALLY_REQUIRES(mutex_);
+  bool SyncCanWait() const TALLY_REQUIRES(mutex_);
   void BeginEnd(const absl::Status& status) TALLY_REQUIRES(mutex_);
 
   // Does everything that has become possible.
@@ -100,7 +101,7 @@ class TrainSession : public hosting::ProgressListener,
     return LevelOf(progress_) >= last_sequence_;
   }
   bool ShouldWake() const;
-  bool TrainingIsWorthTelling(uint64_t trained, uint64_t caught_up_at) const;
+  bool TrainingIsWorthTelling(const hosting::SourceProgress& progress, uint64_t kept) const;
   bool MustWaitForRoom(uint64_t bytes) const;
 
   const Kind kind_;
@@ -112,6 +113,9 @@ class TrainSession : public hosting::ProgressListener,
   std::optional<storage::SamplesRecord> pending_ TALLY_GUARDED_BY(mutex_);
   std::deque<InFlight> in_flight_ TALLY_GUARDED_BY(mutex_);
   uint64_t in_flight_bytes_ TALLY_GUARDED_BY(mutex_) = 0;
+  // Packets since nothing was in flight; the same of the time before.
+  uint64_t run_packets_ TALLY_GUARDED_BY(mutex_) = 0;
+  uint64_t last_run_packets_ TALLY_GUARDED_BY(mutex_) = 0;
   uint64_t last_sequence_ TALLY_GUARDED_BY(mutex_) = 0;  // kept through this call
   uint64_t skipped_ TALLY_GUARDED_BY(mutex_) = 0;
   hosting::SourceProgress progress_ TALLY_GUARDED_BY(mutex_);
@@ -135,7 +139,7 @@ class TrainSession : public hosting::ProgressListener,
   std::atomic<uint64_t> wake_durable_{0};  // likewise, whatever the call's durability
   std::atomic<uint64_t> wake_bytes_{0};    // wake when there is room for so many; 0: nothing waits
   std::atomic<uint64_t> sent_trained_{0};
-  std::atomic<uint64_t> caught_up_at_{0};  // wake when trained through this
+  std::atomic<uint64_t> kept_through_{0};
   std::atomic<int64_t> sent_at_ns_{0};
 };
 

@@ -1,7 +1,7 @@
 // Goal: what keeping every sample durable costs a stream.
 // Method: the hosting layer in process, journal, group commit, training and checkpoints included,
 // on the real file system or on one in memory behind the same seam. One stream of packets,
-// flow-controlled as the daemon does it (256 KiB not yet durable); until every sample is durable
+// flow-controlled as the daemon does it (1 MiB not yet durable); until every sample is durable
 // and trained. A few packets warm up.
 //
 //   journal_cost posix:STATE_DIR|memory IMAGES LABELS ROWS_A_STEP ROWS_A_PACKET SAMPLES
@@ -29,7 +29,7 @@ using tally::hosting::Registry;
 constexpr char kUsage[] =
     "usage: journal_cost posix:STATE_DIR|memory IMAGES LABELS ROWS_A_STEP ROWS_A_PACKET SAMPLES\n";
 constexpr std::string_view kPosix = "posix:";
-constexpr uint64_t kWindowBytes = 256 << 10;
+constexpr uint64_t kWindowBytes = 1 << 20;
 constexpr uint64_t kWarmUpSamples = 5000;
 
 void Check(const absl::Status& status) {
@@ -91,9 +91,10 @@ class Sender {
       Check(host_.WaitTrained(trained + (last_position_ - trained) / 2, Soon()));
     }
     last_position_ = Checked(host_.Append(std::move(packet))).position;
-    host_.RequestSync();
     in_flight_.push_back({last_position_, bytes});
     in_flight_bytes_ += bytes;
+    host_.RequestSync(in_flight_bytes_ < kWindowBytes / 2 ? ModelHost::SyncWish::kSoon
+                                                          : ModelHost::SyncWish::kNow);
   }
 
   ModelHost& host_;

@@ -218,7 +218,7 @@ absl::Status Session::SendDurable(const Step& step) {
   TALLY_RETURN_IF_ERROR(Send(step));
   probe_->WaitIdle();
   const uint64_t position = host_->status().accepted_position;
-  host_->RequestSync();
+  host_->RequestSync(hosting::ModelHost::SyncWish::kNow);
   return host_->WaitDurable(position, Soon());
 }
 

@@ -51,7 +51,7 @@ TEST(ConfigTest, TheVersionAloneGivesTheDefaults) {
   EXPECT_EQ(config.durability, Durability::kDurable);
   EXPECT_EQ(config.limits.message_bytes, 4u << 20);
   EXPECT_EQ(config.limits.rows, 4096u);
-  EXPECT_EQ(config.limits.window_bytes, 256u << 10);
+  EXPECT_EQ(config.limits.window_bytes, 1u << 20);
   EXPECT_EQ(config.limits.streams, 64u);
   EXPECT_EQ(config.limits.connections, 128u);
   EXPECT_EQ(config.limits.models, 16u);
@@ -218,7 +218,7 @@ TEST(ConfigTest, PrintingShowsTheOriginOfEveryValueAndLoadsAgain) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   const std::string printed = PrintConfig(*loaded);
   EXPECT_THAT(printed, HasSubstr("  rows: 7  # tallyd.yaml:3\n"));
-  EXPECT_THAT(printed, HasSubstr("  window: 256 KiB  # default\n"));
+  EXPECT_THAT(printed, HasSubstr("  window: 1 MiB  # default\n"));
   EXPECT_THAT(printed, HasSubstr("state_dir: \"/var/lib/tally\"  # default\n"));
   EXPECT_THAT(printed, HasSubstr("# tallyd.yaml:4\n"));
 

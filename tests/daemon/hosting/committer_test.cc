@@ -78,6 +78,27 @@ TEST_F(CommitterTest, ServesAllRequestsOfOneSyncWithTheNextOne) {
   EXPECT_EQ(sync_.begun(), 2);
 }
 
+TEST_F(CommitterTest, ARequestThatCanWaitIsServedInItsTimeAndSharesItsSync) {
+  Committer committer(clock_, 0, [this] { return sync_.Run(); });
+  committer.Start();
+  committer.NoteAppended();
+  committer.RequestWithin(4);
+  clock_.SleepMs(3);
+  committer.RequestWithin(4);  // does not put off the first one
+  clock_.SleepMs(1);
+  sync_.WaitBegun(1);
+  committer.Stop();
+  EXPECT_EQ(sync_.begun(), 1);
+}
+
+TEST_F(CommitterTest, ARequestForNowDoesNotWaitForOneThatCan) {
+  Committer committer(clock_, 0, [this] { return sync_.Run(); });
+  committer.Start();
+  committer.RequestWithin(4);
+  committer.Request();
+  sync_.WaitBegun(1);
+}
+
 TEST_F(CommitterTest, SyncsWhatNobodyAskedForWithinASecond) {
   Committer committer(clock_, 0, [this] { return sync_.Run(); });
   committer.Start();

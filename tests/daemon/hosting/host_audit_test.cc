@@ -109,7 +109,7 @@ TEST_F(HostAuditTest, WritesNothingOnTheWayOfASample) {
   Start();
   SendSegments();
   ASSERT_GT(Segments().size(), 2u);
-  host_->RequestSync();
+  host_->RequestSync(ModelHost::SyncWish::kNow);
   ASSERT_TRUE(host_->WaitDurable(host_->status().accepted_position, Soon()).ok());
   EXPECT_THAT(Ends(), IsEmpty());
   // A packet is one call, and two more where a segment begins; the trainer adds none.

@@ -55,7 +55,7 @@ TEST_F(HostDiskTest, StopsForGoodWhenASyncFails) {
   Send("a", 1, 4);
   Settle();
   fs_.FailCall(fs_.mutating_calls() + 1, absl::DataLossError("fdatasync: Input/output error"));
-  host_->RequestSync();
+  host_->RequestSync(ModelHost::SyncWish::kNow);
   const absl::Status lost = host_->WaitDurable(4, Soon());
   EXPECT_EQ(lost.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(host_->source("a").durable_through, 0u);
@@ -89,7 +89,7 @@ TEST_F(HostDiskTest, StopsForGoodWhenACheckpointCannotBeSynced) {
   Send("a", 1, 4);
   Flush();
   Settle();
-  host_->RequestSync();
+  host_->RequestSync(ModelHost::SyncWish::kNow);
   ASSERT_TRUE(host_->WaitDurable(host_->status().accepted_position, Soon()).ok());
   Send("a", 5, 4);
   Settle();

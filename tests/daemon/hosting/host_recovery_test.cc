@@ -67,7 +67,7 @@ TEST_F(HostRecoveryTest, SurvivesKillWithoutAnySync) {
 TEST_F(HostRecoveryTest, KeepsWhatWasDurableThroughAPowerLoss) {
   Start();
   Send("a", 1, 30);
-  host_->RequestSync();
+  host_->RequestSync(ModelHost::SyncWish::kNow);
   ASSERT_TRUE(host_->WaitDurable(30, Soon()).ok());
   Send("a", 31, 9);
   for (uint64_t seed = 1; seed <= 5; ++seed) {

@@ -107,7 +107,7 @@ TEST_F(HostTrainingTest, TellsPositionsAndSequencesTruthfully) {
   EXPECT_EQ(progress.accepted_through, 6u);
   EXPECT_EQ(progress.trained_through, 4u);
   EXPECT_EQ(progress.durable_through, 0u);
-  host_->RequestSync();
+  host_->RequestSync(ModelHost::SyncWish::kNow);
   EXPECT_TRUE(host_->WaitDurable(6, Soon()).ok());
   EXPECT_EQ(host_->source("a").durable_through, 6u);
   Flush();
@@ -245,7 +245,7 @@ void SendAll(ModelHost& host, const std::string& source, uint32_t seed) {
       continue;
     }
     ASSERT_TRUE(result.ok()) << result.status();
-    if (random % 5 == 0) host.RequestSync();
+    if (random % 5 == 0) host.RequestSync(ModelHost::SyncWish::kNow);
     next += count;
   }
 }

@@ -119,6 +119,11 @@ uint64_t FakeHost::syncs_requested() const {
   return syncs_requested_;
 }
 
+uint64_t FakeHost::syncs_requested_now() const {
+  const std::lock_guard lock(mutex_);
+  return syncs_requested_now_;
+}
+
 size_t FakeHost::listeners() const {
   const std::lock_guard lock(const_cast<std::mutex&>(listeners_mutex_));
   return listeners_.size();
@@ -155,14 +160,15 @@ absl::StatusOr<hosting::AppendResult> FakeHost::Append(storage::SamplesRecord&& 
   return result;
 }
 
-bool FakeHost::HasRoom(uint64_t) const {
+bool FakeHost::HasRoom(uint64_t) {
   const std::lock_guard lock(mutex_);
   return room_;
 }
 
-void FakeHost::RequestSync() {
+void FakeHost::RequestSync(SyncWish wish) {
   const std::lock_guard lock(mutex_);
   ++syncs_requested_;
+  if (wish == SyncWish::kNow) ++syncs_requested_now_;
   if (!durable_at_once_) return;
   for (auto& [name, progress] : sources_) progress.durable_through = progress.accepted_through;
 }

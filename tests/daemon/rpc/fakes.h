@@ -52,15 +52,17 @@ class FakeHost : public hosting::ModelHost {
 
   // What the test looks at.
   std::vector<storage::SamplesRecord> packets() const;
-  uint64_t syncs_requested() const;
+  uint64_t syncs_requested() const;  // both kinds
+  uint64_t syncs_requested_now() const;
   size_t listeners() const;
 
   const std::string& name() const override { return name_; }
   std::shared_ptr<const ModelSpec> spec() const override;
   hosting::HostStatus status() const override;
+  hosting::ModelState state() const override { return status().state; }
   absl::StatusOr<hosting::AppendResult> Append(storage::SamplesRecord&& packet) override;
-  bool HasRoom(uint64_t bytes) const override;
-  void RequestSync() override;
+  bool HasRoom(uint64_t bytes) override;
+  void RequestSync(SyncWish wish) override;
   hosting::SourceProgress source(const std::string& source) const override;
   absl::Status WaitDurable(uint64_t position, int64_t deadline_ns) override;
   absl::Status WaitTrained(uint64_t position, int64_t deadline_ns) override;
@@ -92,6 +94,7 @@ class FakeHost : public hosting::ModelHost {
   bool room_ = true;
   bool durable_at_once_ = true;
   uint64_t syncs_requested_ = 0;
+  uint64_t syncs_requested_now_ = 0;
 };
 
 class FakeRegistry : public hosting::Registry {

@@ -116,7 +116,7 @@ TEST_F(TrainSessionTest, TheFirstMessageIsAnsweredWithWhereTheSourceStands) {
   Send(open);
   ASSERT_EQ(wire_.written.size(), 1u);
   EXPECT_EQ(wire_.written[0].progress().next_sequence(), 1u);
-  EXPECT_EQ(wire_.written[0].window_bytes(), 256u << 10);
+  EXPECT_EQ(wire_.written[0].window_bytes(), 1u << 20);
 }
 
 TEST_F(TrainSessionTest, AcknowledgementsOfManyPacketsAreOne) {
@@ -130,6 +130,42 @@ TEST_F(TrainSessionTest, AcknowledgementsOfManyPacketsAreOne) {
   EXPECT_EQ(Durable(), 6u);
   EXPECT_EQ(host_->packets().size(), 3u);
   EXPECT_EQ(host_->syncs_requested(), 3u);
+}
+
+TEST_F(TrainSessionTest, PacketsThatFollowEachOtherShareASyncUntilHalfTheWindowIsFull) {
+  limits_.window_bytes = 72;
+  Send(Packet(1));  // 12 bytes each; nobody knows yet whether another one follows
+  EXPECT_EQ(host_->syncs_requested_now(), 1u);
+  Send(Packet(3));
+  EXPECT_EQ(host_->syncs_requested_now(), 1u);
+  Send(Packet(5));  // half of the window
+  EXPECT_EQ(host_->syncs_requested_now(), 2u);
+  host_->MakeDurable();
+  Send(Packet(7));  // this sender is known to go on
+  EXPECT_EQ(host_->syncs_requested_now(), 2u);
+  HalfClose();
+  EXPECT_EQ(host_->syncs_requested_now(), 3u) << "nothing more will come";
+}
+
+TEST_F(TrainSessionTest, ASenderThatWaitsForEachAcknowledgementDoesNotWaitForCompany) {
+  for (uint64_t i = 0; i < 4; ++i) {
+    Send(Packet(1 + 2 * i));
+    EXPECT_EQ(host_->syncs_requested_now(), i + 1);
+    host_->MakeDurable();
+    if (wire_.writing) Written();
+  }
+}
+
+TEST_F(TrainSessionTest, TrainingAloneIsNotToldWhilePacketsAwaitTheirAcknowledgement) {
+  Send(Packet(1));
+  Written();
+  Send(Packet(3));
+  host_->Train();
+  EXPECT_EQ(wire_.written.size(), 1u);
+  clock_.SleepMs(100);
+  host_->Notify();
+  ASSERT_EQ(wire_.written.size(), 2u) << "but at intervals";
+  EXPECT_EQ(wire_.written.back().progress().trained_through(), 4u);
 }
 
 TEST_F(TrainSessionTest, NothingIsWrittenWhileAWriteIsUnderWayAndNothingIsForgotten) {
