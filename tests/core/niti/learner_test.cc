@@ -15,9 +15,9 @@
 #include "core/algorithms/algorithms.h"
 #include "core/algorithms/niti/bounds.h"
 #include "core/learner/model_spec_reader.h"
-#include "tests/core/pocketnn/allocation_hook.h"
 #include "tests/core/pocketnn/fixtures.h"
 #include "tests/core/pocketnn/thread_collective.h"
+#include "tests/support/allocation_hook.h"
 
 namespace tally {
 namespace {

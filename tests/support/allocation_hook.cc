@@ -1,4 +1,4 @@
-#include "tests/core/pocketnn/allocation_hook.h"
+#include "tests/support/allocation_hook.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -8,9 +8,11 @@ namespace {
 
 std::atomic<uint64_t> allocations{0};
 std::atomic<uint64_t> allocated_bytes{0};
+thread_local uint64_t allocations_of_this_thread = 0;
 
 void* Counted(size_t bytes, void* block) {
   ++allocations;
+  ++allocations_of_this_thread;
   allocated_bytes += bytes;
   if (block == nullptr) std::abort();
   return block;
@@ -31,6 +33,7 @@ void operator delete(void* block, size_t, std::align_val_t) noexcept { std::free
 namespace tally::test {
 
 uint64_t Allocations() { return allocations; }
+uint64_t AllocationsOfThisThread() { return allocations_of_this_thread; }
 uint64_t AllocatedBytes() { return allocated_bytes; }
 
 }  // namespace tally::test
