@@ -5,7 +5,7 @@
 #
 #   --pairs N   how often everything is measured (default 5)
 #   --quick     a smoke run: 2 pairs, little work; its figures mean nothing
-#   --only ...  of training, inference, threads, stream, journal, rpc, memory, kernels (comma-separated)
+#   --only ...  of training, inference, threads, stream, journal, rpc, latency, memory, kernels (comma-separated)
 #   --out DIR   where peers.md, peers.csv and peers.svg go (default: tests/bench/results for a full run, else nowhere)
 #   --bin DIR   programs that are built already: install and build nothing
 #
@@ -181,6 +181,25 @@ measure_rpc() {
   stop_daemon
 }
 
+# One-row ModelInfer of a daemon that trains as fast as it can, and of the same one at rest: the 99th percentile.
+latency() { note "$1" "$(on_client_core "$bin/infer_latency" "$server" digits 784 "$(count 5000 500)" | field p99_us)"; }
+latency_idle() { latency p99_idle; }
+latency_training() {
+  local stream
+  taskset -c $client_core "$bin/stream_throughput" "$server" digits "$images" "$labels" 64 1000000000 >/dev/null 2>&1 &
+  stream=$!
+  sleep 0.3
+  latency p99_training
+  kill $stream || { echo "$0: training ended before the calls that it should be beside" >&2; exit 70; }
+  wait $stream 2>/dev/null || true
+  "$bin/tally" --server "$server" flush digits >/dev/null
+}
+measure_latency() {
+  start_daemon
+  in_turn latency_idle latency_training
+  stop_daemon
+}
+
 # Resident memory: idle after a hundred calls; and the peak of a fresh daemon under eight clients.
 status_kib() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
 measure_memory() {
@@ -198,7 +217,7 @@ measure_memory() {
 
 begin_load=$(cut -d ' ' -f 1-3 /proc/loadavg)
 for ((pair = 1; pair <= pairs; ++pair)); do
-  for name in training inference threads stream journal rpc memory; do
+  for name in training inference threads stream journal rpc latency memory; do
     if ! wanted $name; then continue; fi
     echo "pair $pair of $pairs: $name" >&2
     measure_$name

@@ -174,6 +174,10 @@ def extra_rows(series):
         wall = series.get(f"stream_{rows}_wall")
         if wall:
             yield f"streamed, {rows} samples a message, wall: {statistics.median(wall.values()):.0f} samples/s"
+    latency = evaluate_couple("overhead", series, "p99_training", "p99_idle")
+    if latency:
+        yield (f"one-row ModelInfer while training at full speed against at rest, p99: {latency.number:.2f} "
+               f"({latency.low:.2f} to {latency.high:.2f}); {latency.ours:.0f} and {latency.theirs:.0f} us")
     for title, ours, theirs, kind in (
             ("journal on disk against in memory, CPU", "journal_disk_cpu", "journal_memory_cpu", "time"),
             ("journal on disk against in memory, wall", "journal_disk_wall", "journal_memory_wall", "time"),
