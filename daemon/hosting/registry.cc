@@ -15,6 +15,7 @@
 #include "daemon/hosting/running_host.h"
 #include "daemon/hosting/training_lane.h"
 #include "daemon/hosting/waiting.h"
+#include "daemon/platform/memory.h"
 #include "daemon/platform/mutex.h"
 #include "daemon/storage/model_directory.h"
 
@@ -185,8 +186,12 @@ absl::StatusOr<std::shared_ptr<ModelHost>> DirectoryRegistry::Create(const Model
   MutexLock admin(admin_mutex_);
   TALLY_RETURN_IF_ERROR(ValidateModelSpec(spec));
   TALLY_RETURN_IF_ERROR(CheckNew(spec));
-  TALLY_ASSIGN_OR_RETURN(const std::unique_ptr<Learner> learner, MakeLearner(spec));
-  return Found(*learner);
+  TALLY_ASSIGN_OR_RETURN(std::unique_ptr<Learner> learner, MakeLearner(spec));
+  absl::StatusOr<std::shared_ptr<ModelHost>> host = Found(*learner);
+  // It only served to write the first generation.
+  learner = nullptr;
+  platform::ReturnFreeMemory();
+  return host;
 }
 
 absl::StatusOr<std::shared_ptr<ModelHost>> DirectoryRegistry::Import(std::string_view name,
