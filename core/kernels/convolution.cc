@@ -7,6 +7,7 @@
 #include "core/kernels/convolution_strips.h"
 #include "core/kernels/convolution_windows.h"
 #include "core/kernels/gemm_driver.h"
+#include "core/kernels/minimal_convolution.h"
 
 namespace tally::kernels {
 namespace {
@@ -108,8 +109,15 @@ void Multiply(const Windows& windows, size_t images, const KernelSource& source,
 
 }  // namespace
 
+size_t ConvolutionScratchElements(const ConvolutionShape& shape) {
+  const MinimalLayout forward(ImageWindows(nullptr, shape), shape.units);
+  const MinimalLayout error(ErrorWindows(nullptr, shape), shape.channels);
+  return std::max(forward.pays ? forward.Elements() : 0, error.pays ? error.Elements() : 0);
+}
+
 void Convolve(MatrixView<const int8_t> images, const ConvolutionShape& shape,
-              const PackedMatrix<int8_t>& weights, MatrixView<int32_t> z, RowsDone done) {
+              const PackedMatrix<int8_t>& weights, MatrixView<int32_t> z, RowsDone done,
+              std::span<int16_t> scratch) {
   CheckExtents(shape);
   CheckWeights(shape, weights);
   TALLY_CHECK(images.rows > 0 && images.columns == shape.ImageElements());
@@ -120,17 +128,25 @@ void Convolve(MatrixView<const int8_t> images, const ConvolutionShape& shape,
                done);
     return;
   }
-  const Windows windows = ImageWindows(images.data, shape);
+  const ConvolutionShape flat = shape.AlongWidth();
+  const Windows windows = ImageWindows(images.data, flat);
+  const MinimalLayout minimal(windows, shape.units);
+  if (minimal.pays && scratch.size() >= minimal.Elements()) {
+    MultiplyMinimally(windows, minimal, images.rows, KernelSource::Plain(flat, weights), z, scratch,
+                      done);
+    return;
+  }
   const StripLayout layout(windows);
   if (layout.fits && layout.aligned) {
     MultiplyByWeights(windows, layout, images.rows, weights, z, done);
   } else {
-    Multiply(windows, images.rows, KernelSource::Plain(shape, weights), z, done);
+    Multiply(windows, images.rows, KernelSource::Plain(flat, weights), z, done);
   }
 }
 
 void ConvolutionError(MatrixView<const int8_t> d, const ConvolutionShape& shape,
-                      const PackedMatrix<int8_t>& weights, MatrixView<int32_t> e) {
+                      const PackedMatrix<int8_t>& weights, MatrixView<int32_t> e,
+                      std::span<int16_t> scratch) {
   CheckExtents(shape);
   CheckWeights(shape, weights);
   TALLY_CHECK(e.rows > 0 && e.columns == shape.ImageElements());
@@ -141,8 +157,16 @@ void ConvolutionError(MatrixView<const int8_t> d, const ConvolutionShape& shape,
     return;
   }
   const size_t pixels = e.rows * shape.height * shape.width;
-  Multiply(ErrorWindows(d.data, shape), e.rows, KernelSource::Turned(shape, weights),
-           {e.data, pixels, shape.channels}, IgnoreRows);
+  const ConvolutionShape flat = shape.AlongWidth();
+  const Windows windows = ErrorWindows(d.data, flat);
+  const KernelSource source = KernelSource::Turned(flat, weights);
+  const MatrixView<int32_t> sums = {e.data, pixels, shape.channels};
+  const MinimalLayout minimal(windows, shape.channels);
+  if (minimal.pays && scratch.size() >= minimal.Elements()) {
+    MultiplyMinimally(windows, minimal, e.rows, source, sums, scratch, IgnoreRows);
+  } else {
+    Multiply(windows, e.rows, source, sums, IgnoreRows);
+  }
 }
 
 }  // namespace tally::kernels

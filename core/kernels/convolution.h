@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/kernels/packed_gemm.h"
 #include "core/kernels/packed_matrix.h"
@@ -39,6 +40,12 @@ struct ConvolutionShape {
   // Rows of the weights. Row (r * kernel_width + c) * channels + i meets row r and column c of the
   // window, channel i.
   constexpr size_t Depth() const { return kernel_height * kernel_width * channels; }
+  // The same convolution with height 1 if the width is 1: positions then lie in one row, which is
+  // what kernels work along.
+  constexpr ConvolutionShape AlongWidth() const {
+    if (width != 1 || kernel_width != 1 || padding_width != 0) return *this;
+    return {1, height, channels, 1, kernel_height, 0, padding_height, units};
+  }
   // Whether windows do not overlap and lie one after the other: a kernel of one pixel, or of the
   // whole image. Then a convolution is a product of matrices.
   constexpr bool IsProduct() const {
@@ -46,6 +53,10 @@ struct ConvolutionShape {
            ((kernel_height == 1 && kernel_width == 1) || Positions() == 1);
   }
 };
+
+// Memory, at a multiple of 64 bytes, with which Convolve and ConvolutionError of this shape are up
+// to twice as fast on the active level; 0 if none helps. Results are the same bits without.
+size_t ConvolutionScratchElements(const ConvolutionShape& shape);
 
 // z = windows(images) * w.
 //
@@ -55,7 +66,7 @@ struct ConvolutionShape {
 // told of rows of z.
 void Convolve(MatrixView<const int8_t> images, const ConvolutionShape& shape,
               const PackedMatrix<int8_t>& weights, MatrixView<int32_t> z,
-              RowsDone done = IgnoreRows);
+              RowsDone done = IgnoreRows, std::span<int16_t> scratch = {});
 
 // The gradient with respect to the images: e[i] is the sum of d * w over all positions whose window
 // holds element i of the image.
@@ -64,7 +75,8 @@ void Convolve(MatrixView<const int8_t> images, const ConvolutionShape& shape,
 //
 // kernel_height * kernel_width * units is at most kInt8DepthMax.
 void ConvolutionError(MatrixView<const int8_t> d, const ConvolutionShape& shape,
-                      const PackedMatrix<int8_t>& weights, MatrixView<int32_t> e);
+                      const PackedMatrix<int8_t>& weights, MatrixView<int32_t> e,
+                      std::span<int16_t> scratch = {});
 
 // The gradient with respect to the weights: sums = windows(images)^T * d.
 //

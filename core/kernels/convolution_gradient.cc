@@ -295,7 +295,7 @@ void Gradient(MatrixView<const int8_t> images, MatrixView<const int8_t> d,
                  RowsView<int8_t>(d), sums);
     return;
   }
-  const Windows windows = ImageWindows(images.data, shape);
+  const Windows windows = ImageWindows(images.data, shape.AlongWidth());
   GradientPass<Sum>(windows, d, sums).Run();
 }
 

@@ -52,6 +52,8 @@ constexpr Case kEdges[] = {
     {2, {1, 128, 9, 1, 9, 0, 4, 32}},  // signals
     {2, {1, 50, 32, 1, 5, 0, 0, 24}},
     {2, {40, 1, 5, 7, 1, 3, 0, 9}},
+    {2, {128, 1, 9, 5, 1, 0, 0, 32}},
+    {2, {12, 1, 6, 3, 1, 1, 1, 8}},
     {1, {1, 700, 3, 1, 650, 0, 5, 18}},  // a kernel row of more than a block
     {1, {1, 6, 1100, 1, 3, 0, 1, 9}},
     {1, {3, 3, 9, 3, 3, 1, 1, 300}},  // more than a chunk of panels
@@ -133,6 +135,49 @@ TEST_P(ConvolutionTest, SumsGradientsOfEveryShapeAndFilling) {
     auto wide = OldSums<int64_t>(shape.Depth(), shape.units);
     ConvolutionGradient(images.matrix(), d.matrix(), shape, wide);
     ExpectGradient(wide, expected);
+    if (HasFailure()) return;
+  }
+}
+
+// Shapes for which scratch memory helps on some level, at their edges: odd sizes, one row, tiles
+// that see padding only, columns that fill no panel, the most channels, several images a block.
+std::vector<Case> CasesForScratch(std::mt19937_64& random) {
+  std::vector<Case> cases = {{2, {8, 8, 64, 3, 3, 1, 1, 64}},   {1, {5, 7, 32, 3, 3, 1, 1, 33}},
+                             {1, {3, 3, 34, 3, 3, 0, 0, 47}},   {1, {1, 1, 32, 3, 3, 1, 1, 32}},
+                             {1, {4, 5, 32, 3, 3, 4, 3, 32}},   {1, {2, 2, 1024, 3, 3, 1, 1, 32}},
+                             {1, {3, 128, 32, 3, 3, 0, 1, 32}}, {9, {4, 4, 32, 3, 3, 1, 1, 40}},
+                             {1, {3, 140, 32, 3, 3, 1, 1, 32}}, {1, {4, 4, 33, 3, 3, 1, 1, 32}}};
+  while (cases.size() < 40) {
+    ConvolutionShape shape = {
+        2 + OneTo(random, 9), 2 + OneTo(random, 20), 31 + OneTo(random, 20), 3, 3,
+        random() % 3,         random() % 3,          31 + OneTo(random, 30)};
+    cases.push_back({OneTo(random, 3), shape});
+  }
+  return cases;
+}
+
+TEST_P(ConvolutionTest, GivesTheSameBitsWithScratchMemory) {
+  for (const Case& tested : CasesForScratch(random_)) {
+    SCOPED_TRACE(Describe(tested));
+    const ConvolutionShape& shape = tested.shape;
+    const auto images = Int8(tested.images, shape.ImageElements());
+    const auto d = Int8(tested.images * shape.Positions(), shape.units);
+    const auto weights = Int8(shape.Depth(), shape.units);
+    Tensor<int16_t> scratch(Shape({ConvolutionScratchElements(shape) + 1}));
+    std::fill(scratch.elements().begin(), scratch.elements().end(), int16_t{77});
+
+    Guarded<int32_t> z(tested.images * shape.Positions(), shape.units);
+    std::vector<int> told(z.view().rows, 0);
+    const auto count = [&](size_t first, size_t rows) {
+      for (size_t r = first; r < first + rows; ++r) ++told[r];
+    };
+    Convolve(images.matrix(), shape, Packed(weights), z.view(), count, scratch.elements());
+    z.ExpectEquals(reference::Convolve(Widen(images.matrix()), shape, Widen(weights.matrix())));
+    EXPECT_EQ(told, std::vector<int>(z.view().rows, 1));
+
+    Guarded<int32_t> e(tested.images, shape.ImageElements());
+    ConvolutionError(d.matrix(), shape, Packed(weights), e.view(), scratch.elements());
+    e.ExpectEquals(reference::ConvolutionError(Widen(d.matrix()), shape, Widen(weights.matrix())));
     if (HasFailure()) return;
   }
 }
