@@ -6,10 +6,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <sstream>
 
+#include "client/datasets/cifar10.h"
 #include "client/datasets/idx.h"
 #include "core/algorithms/algorithms.h"
 #include "core/arithmetic/shuffle.h"
+#include "core/learner/model_spec_reader.h"
 
 namespace tally::bench {
 namespace {
@@ -18,6 +22,14 @@ int64_t Read(clockid_t clock) {
   timespec time = {};
   if (clock_gettime(clock, &time) != 0) return -1;
   return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+absl::StatusOr<ModelSpec> ReadSpecFile(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError("cannot read " + path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return ModelSpecFromYaml(text.str(), path);
 }
 
 }  // namespace
@@ -37,7 +49,7 @@ int64_t Median(std::vector<int64_t> values) {
 }
 
 Samples ReadSamples(const std::string& images, const std::string& labels) {
-  const auto dataset = ReadIdx(images, labels, 65536);
+  const auto dataset = labels == "-" ? ReadCifar10({images}, 10) : ReadIdx(images, labels, 65536);
   if (!dataset.ok()) {
     std::fprintf(stderr, "%s\n", std::string(dataset.status().message()).c_str());
     std::exit(66);
@@ -54,8 +66,8 @@ Samples ReadSamples(const std::string& images, const std::string& labels) {
   return samples;
 }
 
-ModelSpec ZooSpecWithRows(const std::string& network, uint64_t rows) {
-  auto spec = ZooSpec(network);
+ModelSpec SpecWithRows(const std::string& network, uint64_t rows) {
+  auto spec = network.ends_with(".yaml") ? ReadSpecFile(network) : ZooSpec(network);
   if (!spec.ok()) {
     std::fprintf(stderr, "%s\n", std::string(spec.status().message()).c_str());
     std::exit(64);

@@ -40,13 +40,15 @@ struct Samples {
   }
 };
 
-// Reads two IDX files. Prints what is wrong and exits with 66 if it cannot.
+// Reads two IDX files or, if `labels` is "-", one of CIFAR-10. Prints what is wrong and exits with
+// 66 if it cannot.
 Samples ReadSamples(const std::string& images, const std::string& labels);
 
-// A network of the zoo with mini-batches of `rows` (0: its own). Sums grow with the mini-batch, so
-// the inverse learning rate grows in the same measure where `rows` is larger than the network's
-// own; prints why and exits with 64 if there is no such network.
-ModelSpec ZooSpecWithRows(const std::string& network, uint64_t rows);
+// A network of the zoo, or of a file whose name ends in .yaml, with mini-batches of `rows` (0: its
+// own). Sums grow with the mini-batch, so the inverse learning rate grows in the same measure where
+// `rows` is larger than the network's own; prints why and exits with 64 if there is no such
+// network.
+ModelSpec SpecWithRows(const std::string& network, uint64_t rows);
 
 // The float peers' learning rate of the mean gradient: 0.01 online, 0.1 at 20 rows, at most 0.2.
 double FloatRate(uint64_t rows);

@@ -15,13 +15,13 @@
 namespace tally::bench {
 
 struct ConvolutionJob {
-  std::string kind;  // "convolve", "convolve_error", "convolve_gradient"
-  std::string layer; // "lenet-1" ...
+  std::string kind;   // "convolve", "convolve_error", "convolve_gradient"
+  std::string layer;  // "lenet-1" ...
   std::function<Job(kernels::Level)> make;
 };
 
 std::vector<ConvolutionJob> ConvolutionJobs();
 
-} // namespace tally::bench
+}  // namespace tally::bench
 
-#endif // TALLY_TESTS_BENCH_CONVOLUTION_JOBS_H_
+#endif  // TALLY_TESTS_BENCH_CONVOLUTION_JOBS_H_

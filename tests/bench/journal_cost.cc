@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   Check(fs.CreateDirectory(options.state_dir));
 
   const tally::ModelSpec spec =
-      tally::bench::ZooSpecWithRows("pocketnn/mnist-mlp", ParseCount(argv[4], kUsage));
+      tally::bench::SpecWithRows("pocketnn/mnist-mlp", ParseCount(argv[4], kUsage));
   const auto packet_rows = static_cast<size_t>(ParseCount(argv[5], kUsage));
   const uint64_t samples_wanted = ParseCount(argv[6], kUsage);
   const tally::bench::Samples samples = tally::bench::ReadSamples(argv[2], argv[3]);

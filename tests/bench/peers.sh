@@ -5,7 +5,7 @@
 #
 #   --pairs N   how often everything is measured (default 5)
 #   --quick     a smoke run: 2 pairs, little work; its figures mean nothing
-#   --only ...  of training, inference, threads, stream, journal, rpc, latency, memory, kernels (comma-separated)
+#   --only ...  of training, convolution, inference, threads, stream, journal, rpc, latency, memory, kernels (comma-separated)
 #   --out DIR   where peers.md, peers.csv and peers.svg go (default: tests/bench/results for a full run, else nowhere)
 #   --bin DIR   programs that are built already: install and build nothing
 #
@@ -36,7 +36,7 @@ images=$data/train-images-idx3-ubyte.gz labels=$data/train-labels-idx1-ubyte.gz
 [ -f "$images" ] || { echo "$0: no MNIST in $data; set TALLY_DATA_DIR" >&2; exit 66; }
 
 programs=(tallyd tally echo_server infer_latency stream_throughput train_throughput predict_throughput journal_cost)
-peers=(lean_float_trainer libtorch_trainer torchscript_inference kernels_bench)
+peers=(lean_float_trainer libtorch_trainer libtorch_image_trainer torchscript_inference kernels_bench)
 if [ -z "$bin" ]; then
   deploy/install-deps.sh build test
   deploy/install-deps.sh peers || echo "$0: some peers cannot be installed; their measures will be null" >&2
@@ -95,6 +95,24 @@ train_b1_lean() { train_peer lean_float_trainer 1 "$(count 60000 2000)" train_b1
 measure_training() {
   in_turn train_b20_ours train_b20_lean train_b20_libtorch
   in_turn train_b1_ours train_b1_lean
+}
+
+# Convolutional networks at 64 rows: niti/lenet on MNIST, and a VGG on CIFAR-10 where that is there.
+cifar=$(ls "${data%/mnist}"/cifar-10/data_batch_1.bin* 2>/dev/null | head -n 1 || true)
+train_network() { # SERIES PROGRAM IMAGES LABELS NETWORK ROWS SAMPLES: the arguments of the program
+  local series=$1 program=$2
+  shift 2
+  if ! have "$program"; then return; fi
+  note "$series" "$(on_work_core "$bin/$program" "$@" | field cpu_samples_per_second)"
+}
+lenet_samples=$(count 12800 640) vgg_samples=$(count 640 64)
+lenet_ours() { train_network lenet_ours train_throughput --samples "$lenet_samples" "$images" "$labels" niti/lenet 64; }
+lenet_torch() { train_network lenet_torch libtorch_image_trainer "$images" "$labels" lenet 64 "$lenet_samples"; }
+vgg_ours() { train_network vgg_ours train_throughput --samples "$vgg_samples" "$cifar" - tests/bench/vgg.yaml 64; }
+vgg_torch() { train_network vgg_torch libtorch_image_trainer "$cifar" - vgg 64 "$vgg_samples"; }
+measure_convolution() {
+  in_turn lenet_ours lenet_torch
+  if [ -n "$cifar" ]; then in_turn vgg_ours vgg_torch; fi
 }
 
 # One row in process, nanoseconds of processor time.
@@ -217,7 +235,7 @@ measure_memory() {
 
 begin_load=$(cut -d ' ' -f 1-3 /proc/loadavg)
 for ((pair = 1; pair <= pairs; ++pair)); do
-  for name in training inference threads stream journal rpc latency memory; do
+  for name in training convolution inference threads stream journal rpc latency memory; do
     if ! wanted $name; then continue; fi
     echo "pair $pair of $pairs: $name" >&2
     measure_$name

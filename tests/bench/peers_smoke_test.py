@@ -26,7 +26,7 @@ def main():
         print(ran.stdout, ran.stderr, sep="\n")
         assert ran.returncode == 0, ran.returncode
         values = json.loads(ran.stdout.splitlines()[-1])
-        assert len(values) == 15, sorted(values)
+        assert len(values) == 17, sorted(values)
         for key in WITHOUT_PEERS:
             assert values[key] is not None and values[key] > 0, (key, values[key])
         assert values["rss_over_echo_kib"] is not None

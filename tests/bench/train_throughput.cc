@@ -5,7 +5,8 @@
 //
 //   train_throughput [OPTION]... IMAGES LABELS [NETWORK [ROWS]]
 //
-// NETWORK defaults to pocketnn/mnist-mlp, ROWS (of a mini-batch) to what the network has.
+// NETWORK is one of the zoo or a file of a spec (*.yaml) and defaults to pocketnn/mnist-mlp, ROWS
+// (of a mini-batch) to what the network has. LABELS "-": IMAGES is a file of CIFAR-10.
 
 #include <getopt.h>
 
@@ -28,7 +29,7 @@ constexpr char kUsage[] =
     "  --print-spec   print the network's spec, with ROWS, and train nothing\n"
     "prints {\"samples_per_second\":..,\"cpu_samples_per_second\":..,\"train_permille\":..}\n";
 
-constexpr size_t kWarmUpSteps = 50;
+constexpr size_t kWarmUpSteps = 50;  // less where fewer steps are asked for
 
 struct Options {
   uint64_t samples = 0;
@@ -95,11 +96,11 @@ void Train(tally::Learner& learner, const Options& options) {
     learner.Calibrate(samples.Rows(0, wanted));
   }
   Trainer trainer(learner, samples);
-  for (size_t i = 0; i < kWarmUpSteps; ++i) trainer.Step();
-  const uint64_t correct_before = trainer.correct();
   const uint64_t rows = learner.spec().batch_size;
   const uint64_t steps =
       std::max<uint64_t>(1, (options.samples > 0 ? options.samples : samples.count()) / rows);
+  for (size_t i = 0; i < std::min<uint64_t>(kWarmUpSteps, steps); ++i) trainer.Step();
+  const uint64_t correct_before = trainer.correct();
   const int64_t wall_begin = tally::bench::WallNs();
   const int64_t cpu_begin = tally::bench::ProcessCpuNs();
   for (uint64_t i = 0; i < steps; ++i) trainer.Step();
@@ -116,7 +117,7 @@ void Train(tally::Learner& learner, const Options& options) {
 
 int main(int argc, char** argv) {
   const Options options = Parse(argc, argv);
-  const tally::ModelSpec spec = tally::bench::ZooSpecWithRows(options.network, options.rows);
+  const tally::ModelSpec spec = tally::bench::SpecWithRows(options.network, options.rows);
   if (options.print_spec) {
     std::printf("%s\n", tally::PrettySpec(spec).c_str());
     return 0;
