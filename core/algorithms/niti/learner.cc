@@ -45,18 +45,23 @@ NitiLearner::NitiLearner(const ModelSpec& spec, const LearnerOptions& options)
       error_rows_(Shape({spec.batch_size, spec.classes})) {
   size_t sums = 0;
   size_t widest = 0;
+  size_t kernel_scratch = 0;
+  const std::vector<LayerShape> shapes = LayerShapes(spec);
   training_.reserve(network_.stages.size());
   for (size_t s = 0; s < network_.stages.size(); ++s) {
     Stage& stage = network_.stages[s];
     InitialiseWeights(spec, s + 1, stage);
     training_.push_back(MakeStageTraining(stage));
     widest = std::max(widest, stage.sum_elements());
+    kernel_scratch =
+        std::max(kernel_scratch, ScratchElements(spec.layers[stage.layer], shapes[stage.layer]));
     sums = std::max({sums, stage.sum_elements(), s == 0 ? 0 : stage.in_elements});
   }
   sums_ = Tensor<int32_t>(Shape({spec.batch_size, sums}));
   for (Tensor<int8_t>& scratch : scratch_) {
     scratch = Tensor<int8_t>(Shape({spec.batch_size, widest}));
   }
+  if (kernel_scratch > 0) kernel_scratch_ = Tensor<int16_t>(Shape({kernel_scratch}));
   StartFineWeights();
 }
 
@@ -144,7 +149,7 @@ void NitiLearner::Forward(size_t rows) {
       const std::span<const int32_t> done = {z.Row(first), count * stage.units};
       max = std::max<uint64_t>(max, kernels::MaxMagnitude(done));
     };
-    stage.Multiply(StageInput(s, rows), z, find_max);
+    stage.Multiply(StageInput(s, rows), z, find_max, kernel_scratch_.elements());
     training.trace.sum_max = SharedMax(max);
     training.trace.forward_shift = RequantisationShift(training.trace.sum_max);
     const MatrixView<int8_t> out = Buffer(s, 0, rows, stage.sum_elements());
@@ -226,7 +231,7 @@ void NitiLearner::PassBack(size_t s, MatrixView<const int8_t> d, MatrixView<int8
   const Stage& stage = network_.stages[s];
   StageTraining& training = training_[s];
   const MatrixView<int32_t> e = {sums_.data(), out.rows, out.columns};
-  stage.PassBack(d, e);
+  stage.PassBack(d, e, kernel_scratch_.elements());
   training.trace.error_max = SharedMax(kernels::MaxMagnitude(e.elements()));
   training.trace.error_shift = RequantisationShift(training.trace.error_max);
   // What a ReLU below gave out tells through which elements errors pass.
@@ -266,6 +271,7 @@ uint64_t NitiLearner::Bytes(const ModelSpec& spec) {
   bytes += spec.labels.size() * (sizeof(std::string) + 128);
   uint64_t sums = 0;
   uint64_t widest = 0;
+  uint64_t kernel_scratch = 0;
   const std::vector<LayerShape> shapes = LayerShapes(spec);
   for (size_t l = 0; l < shapes.size(); ++l) {
     const LayerShape& shape = shapes[l];
@@ -276,6 +282,7 @@ uint64_t NitiLearner::Bytes(const ModelSpec& spec) {
     if (spec.layers[l].kind == LayerKind::kMaxPool) bytes += batch * out;
     if (spec.layers[l].kind == LayerKind::kDropout) bytes += out;
     if (shape.fan_in == 0) continue;
+    kernel_scratch = std::max<uint64_t>(kernel_scratch, ScratchElements(spec.layers[l], shape));
     const uint64_t units = shape.out.channels;
     const uint64_t sum_count = kernels::PanelSums<int8_t>::Bytes(shape.fan_in, units);
     bytes += kernels::PackedMatrix<int8_t>::Bytes(shape.fan_in, units);
@@ -284,7 +291,7 @@ uint64_t NitiLearner::Bytes(const ModelSpec& spec) {
     widest = std::max(widest, out);
     sums = std::max({sums, out, l == 0 ? 0 : shape.in.elements()});
   }
-  bytes += batch * (sums * sizeof(int32_t) + 2 * widest);
+  bytes += batch * (sums * sizeof(int32_t) + 2 * widest) + kernel_scratch * sizeof(int16_t);
   bytes += InputStage::Bytes(spec) + Augmentation::Bytes(spec);
   // Inputs; gradients and errors of the loss, and predictions.
   bytes += batch * (spec.InputElements() + spec.classes * (sizeof(int32_t) + 1) + sizeof(uint32_t));

@@ -133,6 +133,7 @@ class NitiLearner : public Learner {
   Tensor<int8_t> input_;       // [batch, inputs]
   Tensor<int32_t> sums_;       // of a mini-batch, the largest: forward sums, or errors of an input
   Tensor<int8_t> scratch_[2];  // [batch, widest row of a stage]
+  Tensor<int16_t> kernel_scratch_;
   Tensor<int32_t> gradients_;  // of the loss: [batch, classes]
   std::vector<uint32_t> predictions_;
   std::vector<int64_t> shared_;

@@ -34,6 +34,13 @@ Follower MakeFollower(const LayerSpec& spec, const LayerShape& shape, size_t lay
   return follower;
 }
 
+kernels::ConvolutionShape ConvolutionOf(const LayerSpec& layer, const LayerShape& shape) {
+  const RowShape& in = shape.in;
+  return {in.height,           in.width,           in.channels,
+          layer.kernel.height, layer.kernel.width, layer.padding.height,
+          layer.padding.width, layer.units};
+}
+
 uint64_t FanOut(const LayerSpec& layer) {
   const uint64_t area =
       layer.kind == LayerKind::kConv2d ? uint64_t{layer.kernel.height} * layer.kernel.width : 1;
@@ -54,29 +61,26 @@ Stage::Stage(const ModelSpec& spec, const std::vector<LayerShape>& shapes, size_
       exponent(WeightExponent(shapes[first].fan_in, FanOut(spec.layers[first]))),
       weights(fan_in, units) {
   const LayerSpec& own = spec.layers[first];
-  if (kind == LayerKind::kConv2d) {
-    const RowShape& in = shapes[first].in;
-    convolution = {in.height,        in.width,           in.channels,       own.kernel.height,
-                   own.kernel.width, own.padding.height, own.padding.width, own.units};
-  }
+  if (kind == LayerKind::kConv2d) convolution = ConvolutionOf(own, shapes[first]);
   for (size_t l = first + 1; l < spec.layers.size() && !HasWeights(spec.layers[l]); ++l) {
     followers.push_back(MakeFollower(spec.layers[l], shapes[l], l));
     out_elements = followers.back().out_elements;
   }
 }
 
-void Stage::Multiply(MatrixView<const int8_t> x, MatrixView<int32_t> z,
-                     kernels::RowsDone done) const {
+void Stage::Multiply(MatrixView<const int8_t> x, MatrixView<int32_t> z, kernels::RowsDone done,
+                     std::span<int16_t> scratch) const {
   if (kind == LayerKind::kConv2d) {
-    kernels::Convolve(x, convolution, weights, z, done);
+    kernels::Convolve(x, convolution, weights, z, done, scratch);
   } else {
     kernels::PackedGemm(x, weights, z, done);
   }
 }
 
-void Stage::PassBack(MatrixView<const int8_t> d, MatrixView<int32_t> e) const {
+void Stage::PassBack(MatrixView<const int8_t> d, MatrixView<int32_t> e,
+                     std::span<int16_t> scratch) const {
   if (kind == LayerKind::kConv2d) {
-    kernels::ConvolutionError(d, convolution, weights, e);
+    kernels::ConvolutionError(d, convolution, weights, e, scratch);
   } else {
     kernels::PackedGemmTransposed(d, weights, e);
   }
@@ -96,6 +100,11 @@ template void Stage::Gradient(MatrixView<const int8_t>, MatrixView<const int8_t>
                               kernels::PanelSums<int32_t>&) const;
 template void Stage::Gradient(MatrixView<const int8_t>, MatrixView<const int8_t>,
                               kernels::PanelSums<int64_t>&) const;
+
+size_t ScratchElements(const LayerSpec& layer, const LayerShape& shape) {
+  if (layer.kind != LayerKind::kConv2d) return 0;
+  return kernels::ConvolutionScratchElements(ConvolutionOf(layer, shape));
+}
 
 std::vector<Stage> MakeStages(const ModelSpec& spec) {
   const std::vector<LayerShape> shapes = LayerShapes(spec);

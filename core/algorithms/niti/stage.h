@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/kernels/convolution.h"
@@ -39,10 +40,13 @@ struct Stage {
   size_t sum_elements() const { return positions * units; }
 
   // x [n, in_elements]   z [n * positions, units]
+  // Scratch (ScratchElements) makes it and PassBack faster.
   void Multiply(MatrixView<const int8_t> x, MatrixView<int32_t> z,
-                kernels::RowsDone done = kernels::IgnoreRows) const;
+                kernels::RowsDone done = kernels::IgnoreRows,
+                std::span<int16_t> scratch = {}) const;
   // The gradient of the sums with respect to x.   d [n * positions, units]   e [n, in_elements]
-  void PassBack(MatrixView<const int8_t> d, MatrixView<int32_t> e) const;
+  void PassBack(MatrixView<const int8_t> d, MatrixView<int32_t> e,
+                std::span<int16_t> scratch = {}) const;
   // The gradient with respect to the weights, over all rows.   sums [fan_in, units]
   template <class Sum>
   void Gradient(MatrixView<const int8_t> x, MatrixView<const int8_t> d,
@@ -61,6 +65,9 @@ struct Stage {
   kernels::PackedMatrix<int8_t> weights;  // [fan_in, units]
   std::vector<Follower> followers;
 };
+
+// What kernels want besides for a layer with weights; depends on the machine.
+size_t ScratchElements(const LayerSpec& layer, const LayerShape& shape);
 
 // One after the other; the first begins with layer 0.
 std::vector<Stage> MakeStages(const ModelSpec& spec);
