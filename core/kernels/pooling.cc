@@ -1,6 +1,7 @@
 #include "core/kernels/pooling.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/arithmetic/check.h"
 
@@ -35,22 +36,76 @@ void ForEachPlace(const PoolingShape& shape, size_t y, size_t x, const Visit& vi
   }
 }
 
-void KeepLarger(const int8_t* __restrict candidates, uint8_t place, size_t channels,
-                int8_t* __restrict best, uint8_t* __restrict places) {
-  for (size_t i = 0; i < channels; ++i) {
-    const bool larger = candidates[i] > best[i];
-    best[i] = larger ? candidates[i] : best[i];
-    places[i] = larger ? place : places[i];
+// Sixteen channels at a time; a last group that is not whole overlaps the one before it, which
+// none of these operations minds.
+constexpr size_t kLanes = 16;
+using Elements [[gnu::vector_size(16)]] = int8_t;
+using Places [[gnu::vector_size(16)]] = uint8_t;
+
+Elements Load(const int8_t* from) {
+  Elements elements;
+  std::memcpy(&elements, from, kLanes);
+  return elements;
+}
+Places Load(const uint8_t* from) {
+  Places places;
+  std::memcpy(&places, from, kLanes);
+  return places;
+}
+template <class Vector, class T>
+void Store(const Vector& vector, T* to) {
+  std::memcpy(to, &vector, kLanes);
+}
+
+template <class Group, class One>
+void ForEachChannel(size_t channels, const Group& group, const One& one) {
+  if (channels < kLanes) {
+    for (size_t i = 0; i < channels; ++i) one(i);
+    return;
   }
+  size_t i = 0;
+  for (; i + kLanes <= channels; i += kLanes) group(i);
+  if (i < channels) group(channels - kLanes);
 }
 
-void KeepLarger(const int8_t* __restrict candidates, size_t channels, int8_t* __restrict best) {
-  for (size_t i = 0; i < channels; ++i) best[i] = std::max(best[i], candidates[i]);
+void KeepLarger(const int8_t* candidates, uint8_t place, size_t channels, int8_t* best,
+                uint8_t* places) {
+  ForEachChannel(
+      channels,
+      [&](size_t i) {
+        const Elements candidate = Load(candidates + i);
+        const Elements kept = Load(best + i);
+        const auto larger = candidate > kept;
+        Store(larger ? candidate : kept, best + i);
+        Store(larger ? Places{} + place : Load(places + i), places + i);
+      },
+      [&](size_t i) {
+        if (candidates[i] <= best[i]) return;
+        best[i] = candidates[i];
+        places[i] = place;
+      });
 }
 
-void PlaceErrors(const int8_t* __restrict d, const uint8_t* __restrict places, uint8_t place,
-                 size_t channels, int8_t* __restrict e) {
-  for (size_t i = 0; i < channels; ++i) e[i] = places[i] == place ? d[i] : int8_t{0};
+void KeepLarger(const int8_t* candidates, size_t channels, int8_t* best) {
+  ForEachChannel(
+      channels,
+      [&](size_t i) {
+        const Elements candidate = Load(candidates + i);
+        const Elements kept = Load(best + i);
+        Store(candidate > kept ? candidate : kept, best + i);
+      },
+      [&](size_t i) { best[i] = std::max(best[i], candidates[i]); });
+}
+
+void PlaceErrors(const int8_t* d, const uint8_t* places, uint8_t place, size_t channels,
+                 int8_t* e) {
+  ForEachChannel(
+      channels,
+      [&](size_t i) {
+        const auto here = Load(places + i) == Places{} + place;
+        Store(here ? Load(d + i) : Elements{}, e + i);
+      },
+      [&](size_t i) { e[i] = places[i] == place ? d[i] : int8_t{0}; });
 }
 
 // Rows and columns that no window has.
