@@ -61,7 +61,7 @@ def training_lines(training):
     last = state["epochs"][-1] if state["epochs"] else None
     figure = "-" if value is None else f"{value:.2f}"
     trained = "-" if last is None else f"{percent(last['train_correct'], last['train_total']):.2f}"
-    return (f"| {training.row.name} | {training.seed} | {state['done']} of {state['total']} | {trained} | {figure} "
+    return (f"| {training.row.name} | {training.seed} | {state['done']} of {state['total'] or '?'} | {trained} | {figure} "
             f"| {state['wall_s']:.0f} | {state['cpu_s']:.0f} | `{state.get('digest', '-')[:16]}` |")
 
 
