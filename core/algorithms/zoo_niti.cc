@@ -94,6 +94,17 @@ ModelSpec MnistMlp() {
   return spec;
 }
 
+// Single samples, each seen once, in the order they come.
+ModelSpec MnistOnline() {
+  ModelSpec spec = Digits("mnist-online", {Dense(100), Dense(50), Dense(10)});
+  spec.batch_size = 1;
+  spec.niti.range_memory = 64;
+  spec.learning_rate = {
+      {.from_step = 0, .mu = 4}, {.from_step = 30000, .mu = 3}, {.from_step = 45000, .mu = 2}};
+  spec.schedule_steps = kDigits;
+  return spec;
+}
+
 ModelSpec FashionMlp() {
   ModelSpec spec = Network("fashion-mlp", {28, 28}, {Dense(200), Dense(100), Dense(50), Dense(10)});
   Standardise(spec, 73, 81);
@@ -162,7 +173,7 @@ ModelSpec VggSmall9() {
 ModelSpec Motion(std::string name, std::vector<LayerSpec> layers) {
   ModelSpec spec = Network(std::move(name), {128, 1, 9}, std::move(layers));
   spec.input.type = ElementType::kInt16;
-  Calibrate(spec, 1000);
+  Calibrate(spec, 900);  // some are held out
   spec.labels = {"walking", "upstairs", "downstairs", "sitting", "standing", "laying"};
   spec.batch_size = 20;
   SetSchedule(spec, kWindows, {{20, 1}, {10, 0}, {10, -1}});
@@ -179,9 +190,9 @@ constexpr Entry kEntries[] = {
     {"niti/fashion-mlp", FashionMlp}, {"niti/golden-lenet", GoldenLenet},
     {"niti/golden-mlp", GoldenMlp},   {"niti/har", Har},
     {"niti/har-conv", HarConv},       {"niti/lenet", Lenet},
-    {"niti/mnist-mlp", MnistMlp},     {"niti/vgg-small-7", VggSmall7},
-    {"niti/vgg-small-8", VggSmall8},  {"niti/vgg-small-9", VggSmall9},
-    {"niti/vgg-tiny", VggTiny},
+    {"niti/mnist-mlp", MnistMlp},     {"niti/mnist-online", MnistOnline},
+    {"niti/vgg-small-7", VggSmall7},  {"niti/vgg-small-8", VggSmall8},
+    {"niti/vgg-small-9", VggSmall9},  {"niti/vgg-tiny", VggTiny},
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ struct RowBatch {
 struct StepReport {
   int64_t loss = 0;      // sum over the rows, in the algorithm's integer unit
   uint64_t correct = 0;  // rows whose prediction, taken before the update, was right
-  std::span<const uint32_t> predictions;  // one a row, in order; what Predict would have said
+  std::span<const uint32_t> predictions;  // one a row, in order, of this forward pass
 };
 
 enum class StateType : uint8_t { kInt8, kInt16, kInt32, kInt64, kUint8, kUint64 };

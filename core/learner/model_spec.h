@@ -127,6 +127,9 @@ struct NitiSpec {
   LossRounding loss_rounding = LossRounding::kPseudoStochastic;
   // A gradient is treated as if its range had at least so many bits, so that small ones stay small.
   uint32_t gradient_bits_min = 0;  // [0, 31]
+  // Gradients are measured by the largest range of late, in the scale of the loss, which falls by a
+  // bit after so many mini-batches below it; 0: each by its own. [0, 65536]
+  uint32_t range_memory = 0;
   // The weights are added to their gradients, this many bits below the gradient's range; 0: never.
   uint32_t decay_bits = 0;  // 0 or [8, 31]
   friend bool operator==(const NitiSpec&, const NitiSpec&) = default;

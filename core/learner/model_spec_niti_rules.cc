@@ -14,6 +14,7 @@ constexpr int32_t kMuMin = -15;
 constexpr int32_t kMuMax = 7;
 constexpr uint32_t kCropPaddingMax = 16;
 constexpr uint32_t kDecayBitsMin = 8;
+constexpr uint32_t kRangeMemoryMax = 65536;
 
 absl::Status CheckInputFitsInt8(const ModelSpec& spec) {
   const bool as_they_are = spec.preprocessing.kind == PreprocessingKind::kNone;
@@ -95,6 +96,7 @@ absl::Status CheckNiti(const ModelSpec& spec) {
     return FieldError("niti.weight_bits", StrCat("got ", niti.weight_bits, ", expected 8 or 16"));
   }
   TALLY_RETURN_IF_ERROR(CheckRange("niti.gradient_bits_min", niti.gradient_bits_min, 0u, 31u));
+  TALLY_RETURN_IF_ERROR(CheckRange("niti.range_memory", niti.range_memory, 0u, kRangeMemoryMax));
   if (niti.decay_bits != 0 && (niti.decay_bits < kDecayBitsMin || niti.decay_bits > 31)) {
     return FieldError("niti.decay_bits",
                       StrCat("got ", niti.decay_bits, ", expected 0 or an integer from 8 to 31"));

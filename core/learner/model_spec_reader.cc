@@ -87,6 +87,7 @@ void ReadNiti(ObjectReader& reader, NitiSpec& niti) {
   reader.Unsigned("weight_bits", 0u, kMax32, niti.weight_bits);
   reader.Enum("loss_rounding", spec_names::kLossRoundings, niti.loss_rounding);
   reader.Unsigned("gradient_bits_min", 0u, kMax32, niti.gradient_bits_min);
+  reader.Unsigned("range_memory", 0u, kMax32, niti.range_memory);
   reader.Unsigned("decay_bits", 0u, kMax32, niti.decay_bits);
 }
 

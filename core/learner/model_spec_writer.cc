@@ -64,10 +64,12 @@ std::string RatePointText(const RatePoint& point) {
 }
 
 std::string NitiText(const NitiSpec& niti) {
+  const std::string memory =
+      niti.range_memory == 0 ? "" : StrCat(",\"range_memory\":", niti.range_memory);
   return StrCat("{\"decay_bits\":", niti.decay_bits,
                 ",\"gradient_bits_min\":", niti.gradient_bits_min,
                 ",\"loss_rounding\":", Word(spec_names::kLossRoundings, niti.loss_rounding),
-                ",\"profile\":", Word(spec_names::kNitiProfiles, niti.profile),
+                ",\"profile\":", Word(spec_names::kNitiProfiles, niti.profile), memory,
                 ",\"weight_bits\":", niti.weight_bits, "}");
 }
 

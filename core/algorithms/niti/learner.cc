@@ -215,6 +215,7 @@ StepReport NitiLearner::ComputeLoss(size_t rows, std::span<const uint32_t> label
 
 void NitiLearner::Backward(size_t rows) {
   MatrixView<const int8_t> d = error_rows_.matrix().FirstRows(rows);
+  error_exponent_ = 0;
   size_t free = 0;  // the scratch array that d is not in
   for (size_t s = network_.stages.size(); s-- > 0;) {
     const Stage& stage = network_.stages[s];
@@ -223,6 +224,7 @@ void NitiLearner::Backward(size_t rows) {
     if (s > 0) PassBack(s, positions, below);
     UpdateStage(s, StageInput(s, rows), positions);
     if (s == 0) break;
+    error_exponent_ += training_[s].trace.error_shift;
     d = PassBackFollowers(s - 1, below, free);
   }
 }

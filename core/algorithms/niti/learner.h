@@ -9,7 +9,7 @@
 //   loss       the last a are logits; e = integer cross-entropy (loss.h)
 //   backward   e_x = d * w^T, requantised like z;  0 where the ReLU's output is 0
 //   gradient   g = x^T * d, summed and not averaged
-//   update     k = max(B, gradient_bits_min) - mu, B the range of g;  w -= PstoShift(g, k)
+//   update     k = B - mu, B the range of g;  w -= PstoShift(g, k)
 //
 // All weights are cut to +-127. Each layer passes errors down before its weights move. README.md
 // has the options and what the profiles change.
@@ -88,6 +88,10 @@ class NitiLearner : public Learner {
     Tensor<int8_t> output;                // [batch, out_elements]
     std::vector<Tensor<uint8_t>> places;  // a pooling follower: [batch, its out_elements]
     std::vector<Tensor<int8_t>> masks;    // a dropout follower: 0 or -1 an element
+    // With range_memory: the largest range of late plus the exponent of its errors, and for how
+    // many steps it has not been reached.
+    int32_t range = 0;
+    uint64_t range_age = 0;
     uint64_t wide_steps = 0;
     StageTrace trace;
   };
@@ -114,6 +118,8 @@ class NitiLearner : public Learner {
 
   // update.cc
   void UpdateStage(size_t stage, MatrixView<const int8_t> x, MatrixView<const int8_t> d);
+  // The range that a gradient with this one of its own is measured by.
+  int32_t RememberRange(size_t stage, int32_t own);
   template <class Sum>
   void Apply(size_t stage, kernels::PanelSums<Sum>& sums);
   // With 16-bit weights: from the 8-bit ones, and back.
@@ -127,7 +133,8 @@ class NitiLearner : public Learner {
   Augmentation augmentation_;
   std::vector<StageTraining> training_;
   uint64_t step_ = 0;
-  uint64_t first_row_ = 0;  // of this rank in the mini-batch
+  uint64_t first_row_ = 0;      // of this rank in the mini-batch
+  int32_t error_exponent_ = 0;  // of the errors of the stage that is updated; the loss's have 0
 
   // Scratch, sized once.
   Tensor<int8_t> input_;       // [batch, inputs]

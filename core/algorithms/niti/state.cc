@@ -11,6 +11,9 @@
 namespace tally::niti {
 namespace {
 
+// Of a gradient, 62, and of 63 shifts of errors above it.
+constexpr int32_t kRangeMax = 62 + 63 * 24;
+
 // [units][fan_in], a convolution's [units][kernel row][kernel column][channel].
 Shape PlainShape(const Stage& stage) {
   if (stage.kind == LayerKind::kDense) return Shape({stage.units, stage.fan_in});
@@ -55,6 +58,9 @@ void NitiLearner::VisitState(StateVisitor& visitor) {
                           [&](size_t k, size_t j) -> int16_t& { return FineAt(fine, k, j); });
     }
     VisitScalar(visitor, prefix + "exponent", stage.exponent);
+    if (spec_.niti.range_memory == 0) continue;
+    VisitScalar(visitor, prefix + "range", training_[s].range);
+    VisitScalar(visitor, prefix + "range_age", training_[s].range_age);
   }
   for (size_t s = 0; s < training_.size(); ++s) {
     VisitScalar(visitor, LayerPrefix(s) + "wide_steps", training_[s].wide_steps,
@@ -72,6 +78,12 @@ absl::Status NitiLearner::CheckRestoredState() {
       status.Update(absl::DataLossError(
           text::StrCat(prefix, "exponent is ", stage.exponent, ", expected ", fresh[s].exponent,
                        ": the state is damaged; restore an older checkpoint")));
+    }
+    status.Update(CheckMagnitude(prefix + "range", 0, training_[s].range, kRangeMax));
+    if (training_[s].range_age > spec_.niti.range_memory) {
+      status.Update(absl::DataLossError(text::StrCat(
+          prefix, "range_age is ", training_[s].range_age, ", above ", spec_.niti.range_memory,
+          ": the state is damaged; restore an older checkpoint")));
     }
     const bool fine = !training_[s].fine_weights.elements().empty();
     for (size_t j = 0; j < stage.units && status.ok(); ++j) {

@@ -11,6 +11,8 @@
 namespace tally::niti {
 namespace {
 
+constexpr int32_t kNarrowShiftMax = 31;
+
 // visit(sum, weight, index of the sum) for each weight there is.
 template <class Sum, class Visit>
 void ForEachWeight(kernels::PanelSums<Sum>& sums, kernels::PackedMatrix<int8_t>& weights,
@@ -86,6 +88,22 @@ void NitiLearner::UpdateStage(size_t s, MatrixView<const int8_t> x, MatrixView<c
   Apply(s, training.wide_sums);
 }
 
+int32_t NitiLearner::RememberRange(size_t s, int32_t own) {
+  if (spec_.niti.range_memory == 0) return own;
+  StageTraining& training = training_[s];
+  const int32_t scaled = own + error_exponent_;
+  if (scaled >= training.range) {
+    training.range = scaled;
+    training.range_age = 0;
+  } else if (++training.range_age >= spec_.niti.range_memory) {
+    --training.range;
+    training.range_age = 0;
+  }
+  // At the longest shift of 32-bit sums nothing of a gradient is left but its noise.
+  const int32_t longest = kNarrowShiftMax + MuAt(spec_, step_);
+  return std::max(own, std::min(training.range - error_exponent_, longest));
+}
+
 template <class Sum>
 void NitiLearner::Apply(size_t s, kernels::PanelSums<Sum>& sums) {
   StageTraining& training = training_[s];
@@ -104,7 +122,7 @@ void NitiLearner::Apply(size_t s, kernels::PanelSums<Sum>& sums) {
   training.trace.gradient_range = range;
   if (range == 0) return;
   const int32_t floor = static_cast<int32_t>(spec_.niti.gradient_bits_min);
-  const int32_t shift = std::max(range, floor) - MuAt(spec_, step_);
+  const int32_t shift = std::max(RememberRange(s, range), floor) - MuAt(spec_, step_);
   if (training.fine_weights.elements().empty()) {
     kernels::UpdateWeights(
         sums, {.shift = std::max(shift, 0), .rounding = kernels::Rounding::kPseudoStochastic},

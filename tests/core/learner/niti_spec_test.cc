@@ -23,7 +23,7 @@ layers:
 classes: 3
 learning_rate: [{mu: 2}, {from_step: 9, mu: -3}]
 schedule_steps: 50
-niti: {profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, decay_bits: 15}
+niti: {profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, decay_bits: 15, range_memory: 64}
 augmentation: {crop_padding: 2, horizontal_flip: true}
 )";
 
@@ -54,6 +54,7 @@ TEST(NitiSpecTest, ReadsEveryField) {
   EXPECT_EQ(spec->niti.loss_rounding, LossRounding::kStochastic);
   EXPECT_EQ(spec->niti.gradient_bits_min, 12u);
   EXPECT_EQ(spec->niti.decay_bits, 15u);
+  EXPECT_EQ(spec->niti.range_memory, 64u);
   EXPECT_EQ(spec->augmentation.crop_padding, 2u);
   EXPECT_TRUE(spec->augmentation.horizontal_flip);
 }
@@ -86,14 +87,15 @@ TEST(NitiSpecTest, CanonicalTextIsPinned) {
       R"({"activation":"relu","units":7},{"activation":"as_is","units":3}],)"
       R"("learning_rate":[{"from_step":0,"mu":2},{"from_step":9,"mu":-3}],)"
       R"("niti":{"decay_bits":15,"gradient_bits_min":12,"loss_rounding":"stochastic",)"
-      R"("profile":"reference","weight_bits":16},)"
+      R"("profile":"reference","range_memory":64,"weight_bits":16},)"
       R"("preprocessing":{"calibration_samples":0,"deviation":[3,4],"kind":"constants",)"
       R"("mean":[1,-2],"scope":"channel","unit":51},"schedule_steps":50,"seed":1})");
 }
 
 TEST(NitiSpecTest, CanonicalAndPrettyTextAreReadBack) {
   for (const std::string& yaml :
-       {std::string(kYaml), With("augmentation: {crop_padding: 2, horizontal_flip: true}", "")}) {
+       {std::string(kYaml), With(", range_memory: 64", ""),
+        With("augmentation: {crop_padding: 2, horizontal_flip: true}", "")}) {
     const auto spec = ModelSpecFromYaml(yaml, "m.yaml");
     ASSERT_TRUE(spec.ok()) << spec.status();
     const std::string canonical = CanonicalSpec(*spec);
@@ -164,6 +166,8 @@ TEST(NitiSpecTest, RefusesEveryFaultWithPlacePathAndValue) {
        "m.yaml:14: niti.gradient_bits_min: got 32, expected an integer from 0 to 31"},
       {"decay_bits: 15", "decay_bits: 7",
        "m.yaml:14: niti.decay_bits: got 7, expected 0 or an integer from 8 to 31"},
+      {"range_memory: 64", "range_memory: 65537",
+       "m.yaml:14: niti.range_memory: got 65537, expected an integer from 0 to 65536"},
       {"profile: reference", "profile: golden",
        "m.yaml:14: niti.weight_bits: niti.profile: golden requires 8"},
       {"crop_padding: 2", "crop_padding: 17",

@@ -75,6 +75,8 @@ std::vector<ModelSpec> Specs() {
     specs.back().niti.loss_rounding = LossRounding::kStochastic;
     specs.back().niti.gradient_bits_min = 14;
     specs.push_back(plain);
+    specs.back().niti.range_memory = 2;
+    specs.push_back(plain);
     specs.back().niti.profile = NitiProfile::kReference;
     specs.back().niti.loss_rounding = LossRounding::kHalfAwayFromZero;
   }

@@ -19,9 +19,9 @@ using testing::HasSubstr;
 TEST(ZooTest, EveryNetworkIsValidAndIsBuilt) {
   EXPECT_THAT(ZooNames(), ElementsAre("niti/fashion-mlp", "niti/golden-lenet", "niti/golden-mlp",
                                       "niti/har", "niti/har-conv", "niti/lenet", "niti/mnist-mlp",
-                                      "niti/vgg-small-7", "niti/vgg-small-8", "niti/vgg-small-9",
-                                      "niti/vgg-tiny", "pocketnn/fashion-mlp", "pocketnn/mnist-mlp",
-                                      "pocketnn/reference-mnist"));
+                                      "niti/mnist-online", "niti/vgg-small-7", "niti/vgg-small-8",
+                                      "niti/vgg-small-9", "niti/vgg-tiny", "pocketnn/fashion-mlp",
+                                      "pocketnn/mnist-mlp", "pocketnn/reference-mnist"));
   for (const std::string& name : ZooNames()) {
     const auto spec = ZooSpec(name);
     ASSERT_TRUE(spec.ok()) << spec.status();

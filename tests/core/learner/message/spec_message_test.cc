@@ -57,7 +57,7 @@ layers: [{kind: conv2d, units: 3, kernel: [3, 2], padding: [1, 0], activation: r
 classes: 3
 learning_rate: [{mu: -3}, {from_step: 9, mu: 0}]
 schedule_steps: 5
-niti: {profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, decay_bits: 15}
+niti: {profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, decay_bits: 15, range_memory: 9}
 augmentation: {crop_padding: 2, horizontal_flip: true}
 )"};
 
