@@ -39,7 +39,7 @@ void LogModelEvent(const hosting::HostEvent& event) {
       {{"model", event.model}, {"step", text::StrCat(event.step)}, {"detail", event.detail}});
 }
 
-hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config) {
+hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config, WorkerPool* workers) {
   hosting::RegistryOptions options;
   options.state_dir = config.state_dir;
   options.models_max = config.limits.models;
@@ -47,6 +47,7 @@ hosting::RegistryOptions RegistryOptionsFrom(const config::Config& config) {
   options.memory_bytes_max = config.limits.memory_bytes;
   options.host.journal.journal_bytes_max = config.limits.journal_bytes;
   options.host.commit_interval_ms = config.commit_interval_ms;
+  options.host.workers = workers;
   options.host.queue_bytes_max = config.training.queue_bytes;
   options.host.digest_interval_steps = config.training.digest_interval_steps;
   options.host.publish_interval_steps = config.training.publish_interval_steps;
@@ -72,12 +73,16 @@ Daemon::Daemon(config::Flags flags, config::Config config)
     : flags_(std::move(flags)), config_(std::move(config)) {}
 
 absl::Status Daemon::OpenModels() {
-  TALLY_ASSIGN_OR_RETURN(
-      registry_,
-      hosting::Registry::Open(
-          storage::PosixFileSystem(), storage::SystemClock(), RegistryOptionsFrom(config_),
-          [this](const std::string& model, bool serving) { health_.SetModel(model, serving); },
-          DieOfDisk));
+  if (config_.training.threads > 1) {
+    workers_ = std::make_unique<WorkerPool>(config_.training.threads);
+  }
+  TALLY_ASSIGN_OR_RETURN(registry_, hosting::Registry::Open(
+                                        storage::PosixFileSystem(), storage::SystemClock(),
+                                        RegistryOptionsFrom(config_, workers_.get()),
+                                        [this](const std::string& model, bool serving) {
+                                          health_.SetModel(model, serving);
+                                        },
+                                        DieOfDisk));
   catalog_ = std::make_unique<rpc::Catalog>(*registry_);
   ApplyLiveSettings();
   CreateMissingModels(config_.models, *registry_);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/parallel/worker_pool.h"
 #include "daemon/config/config.h"
 #include "daemon/config/flags.h"
 #include "daemon/hosting/registry.h"
@@ -44,6 +45,7 @@ class Daemon {
   config::Config config_;
   rpc::LiveLimits limits_;
   rpc::Health health_;
+  std::unique_ptr<WorkerPool> workers_;  // outlives the learners of registry_
   std::unique_ptr<hosting::Registry> registry_;
   std::unique_ptr<rpc::Catalog> catalog_;
   std::unique_ptr<rpc::Server> server_;

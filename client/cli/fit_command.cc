@@ -30,6 +30,7 @@ struct FitOptions {
   std::optional<uint64_t> seed;
   std::optional<uint32_t> hold_out;
   std::string test = kTestEach;
+  uint32_t threads = 1;
   std::string out;
 };
 
@@ -131,7 +132,8 @@ JsonObject ResultOf(const FitReport& report, Learner& learner, const std::string
 
 absl::Status RunFit(const FitOptions& options, Context& context) {
   Output& output = context.output;
-  TALLY_ASSIGN_OR_RETURN(Trainee trainee, LoadTrainee(options.source, options.seed));
+  TALLY_ASSIGN_OR_RETURN(Trainee trainee,
+                         LoadTrainee(options.source, options.seed, options.threads));
   if (trainee.reference != nullptr && !options.out.empty()) {
     return UsageError(
         "a reference profile cannot be saved: its random stream is not part of a "
@@ -186,6 +188,11 @@ void AddFitCommand(CommandSet& commands) {
       .add_option("--test", options->test,
                   "When to predict the test data: after each epoch, after the last one, or never")
       ->check(CLI::IsMember({kTestEach, kTestLast, kTestNever}));
+  command
+      .add_option("--threads", options->threads,
+                  "Threads that share each mini-batch (default 1); any number learns the same, and "
+                  "small steps stay on one")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{WorkerPool::kThreadsMax}));
   command.add_option("--out", options->out, "Save the trained model; `tally import` takes it");
 }
 

@@ -28,14 +28,19 @@ bool LooksLikeCheckpoint(std::string_view bytes) {
   return bytes.substr(0, 8).find('\0') != std::string_view::npos;
 }
 
-absl::StatusOr<Trainee> TraineeOf(ModelSpec spec, std::optional<uint64_t> seed) {
+absl::StatusOr<Trainee> TraineeOf(ModelSpec spec, std::optional<uint64_t> seed, size_t threads) {
   spec.seed = seed.value_or(spec.seed);
   Trainee trainee;
   if (spec.pocketnn.profile == PocketNnProfile::kReference) {
+    if (threads > 1) {
+      return UsageError("a reference profile repeats a program of one thread: leave out --threads");
+    }
     TALLY_ASSIGN_OR_RETURN(trainee.reference, MakeReferenceRun(spec));
     return trainee;
   }
-  absl::StatusOr<std::unique_ptr<Learner>> learner = MakeLearner(spec);
+  trainee.workers = std::make_unique<WorkerPool>(threads);
+  absl::StatusOr<std::unique_ptr<Learner>> learner =
+      MakeLearner(spec, {.workers = trainee.workers.get()});
   if (!learner.ok()) return WithExitCode(learner.status(), ExitCode::kConfig);
   trainee.own = *std::move(learner);
   return trainee;
@@ -58,19 +63,21 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
   }
 }
 
-absl::StatusOr<Checkpoint> CheckpointFromBytes(std::string_view bytes, const std::string& path) {
-  absl::StatusOr<Checkpoint> checkpoint =
-      DecodeCheckpoint(bytes, [](const ModelSpec& spec) { return MakeLearner(spec); });
+absl::StatusOr<Checkpoint> CheckpointFromBytes(std::string_view bytes, const std::string& path,
+                                               WorkerPool* workers) {
+  absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(
+      bytes, [&](const ModelSpec& spec) { return MakeLearner(spec, {.workers = workers}); });
   if (checkpoint.ok()) return checkpoint;
   return absl::Status(checkpoint.status().code(),
                       text::StrCat(path, ": ", std::string(checkpoint.status().message())));
 }
 
-absl::StatusOr<Trainee> LoadTrainee(const std::string& source, std::optional<uint64_t> seed) {
+absl::StatusOr<Trainee> LoadTrainee(const std::string& source, std::optional<uint64_t> seed,
+                                    size_t threads) {
   Trainee trainee;
   if (!Exists(source)) {
     const absl::StatusOr<ModelSpec> spec = ZooSpec(source);
-    if (spec.ok()) return TraineeOf(*spec, seed);
+    if (spec.ok()) return TraineeOf(*spec, seed, threads);
     return absl::Status(spec.status().code(),
                         text::StrCat("there is no file \"", source, "\", and ",
                                      std::string(spec.status().message())));
@@ -81,13 +88,15 @@ absl::StatusOr<Trainee> LoadTrainee(const std::string& source, std::optional<uin
       return UsageError(text::StrCat(
           source, " is a checkpoint, whose seed is that of its spec: leave out --seed"));
     }
-    TALLY_ASSIGN_OR_RETURN(Checkpoint checkpoint, CheckpointFromBytes(bytes, source));
+    trainee.workers = std::make_unique<WorkerPool>(threads);
+    TALLY_ASSIGN_OR_RETURN(Checkpoint checkpoint,
+                           CheckpointFromBytes(bytes, source, trainee.workers.get()));
     trainee.own = std::move(checkpoint.learner);
     return trainee;
   }
   const absl::StatusOr<ModelSpec> spec = ModelSpecFromYaml(bytes, source);
   if (!spec.ok()) return WithExitCode(spec.status(), ExitCode::kConfig);
-  return TraineeOf(*spec, seed);
+  return TraineeOf(*spec, seed, threads);
 }
 
 }  // namespace tally::cli

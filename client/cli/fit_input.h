@@ -13,11 +13,13 @@
 #include "core/algorithms/pocketnn/reference_run.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/learner/learner.h"
+#include "core/parallel/worker_pool.h"
 
 namespace tally::cli {
 
 // A learner ready to be fed; in the reference profile it belongs to `reference`.
 struct Trainee {
+  std::unique_ptr<WorkerPool> workers;  // outlives `own`
   std::unique_ptr<Learner> own;
   std::unique_ptr<ReferenceRun> reference;
 
@@ -28,13 +30,16 @@ struct Trainee {
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path);
 
 // A checkpoint, verified. `path` is for messages.
-absl::StatusOr<Checkpoint> CheckpointFromBytes(std::string_view bytes, const std::string& path);
+absl::StatusOr<Checkpoint> CheckpointFromBytes(std::string_view bytes, const std::string& path,
+                                               WorkerPool* workers = nullptr);
 
 // `source` is the name of a network of the zoo ("pocketnn/mnist-mlp"), unless a file of that name
 // exists: then a checkpoint or a spec in YAML, told apart by their first bytes. `seed` goes before
-// the spec's; a usage error if `source` is a checkpoint.
+// the spec's; a usage error if `source` is a checkpoint. `threads` share each mini-batch; a usage
+// error for more than one with a reference profile.
 absl::StatusOr<Trainee> LoadTrainee(const std::string& source,
-                                    std::optional<uint64_t> seed = std::nullopt);
+                                    std::optional<uint64_t> seed = std::nullopt,
+                                    size_t threads = 1);
 
 }  // namespace tally::cli
 

@@ -35,9 +35,9 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
       spec, pocketnn::LearnerOptions{.environment = environment});
 }
 
-uint64_t LearnerBytes(const ModelSpec& spec) {
+uint64_t LearnerBytes(const ModelSpec& spec, size_t threads) {
   return spec.algorithm == kNitiName ? niti::NitiLearner::Bytes(spec)
-                                     : pocketnn::PocketNnLearner::Bytes(spec);
+                                     : pocketnn::PocketNnLearner::Bytes(spec, threads);
 }
 
 }  // namespace tally

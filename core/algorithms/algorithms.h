@@ -21,9 +21,9 @@ namespace tally {
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
                                                      const LearnerEnvironment& environment = {});
 
-// Bytes of memory a learner of this spec allocates (weights, activations, gradients, scratch); what
-// is admitted before a model is created.
-uint64_t LearnerBytes(const ModelSpec& spec);
+// Bytes of memory a learner of this spec allocates (weights, activations, gradients, and scratch
+// for each thread); what is admitted before a model is created.
+uint64_t LearnerBytes(const ModelSpec& spec, size_t threads = 1);
 
 // The papers' networks by name ("pocketnn/mnist-mlp", ...). NOT_FOUND lists the names and the
 // nearest.

@@ -158,4 +158,14 @@ void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w,
   MultiplyTransposed(d, w, SafeLines(magnitudes), e, done);
 }
 
+void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, SumsFit, MatrixView<int32_t> z,
+                RowsDone done) {
+  Multiply(x, w, kTileLinesMax, z, done);
+}
+
+void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w, SumsFit,
+                          MatrixView<int32_t> e, RowsDone done) {
+  MultiplyTransposed(d, w, kTileLinesMax, e, done);
+}
+
 }  // namespace tally::kernels

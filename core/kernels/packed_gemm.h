@@ -47,6 +47,10 @@ struct Magnitudes {
   uint32_t right_max;
 };
 
+// Instead of Magnitudes: the caller has shown in another way that sums of the products' magnitudes
+// fit int32, by the largest sum of a row for example.
+struct SumsFit {};
+
 // Whether `depth` products of such elements fit int32.
 bool SumFitsInt32(size_t depth, Magnitudes magnitudes);
 
@@ -64,6 +68,8 @@ void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, Magnitudes 
                 MatrixView<int32_t> z, RowsDone done = IgnoreRows);
 void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, Magnitudes magnitudes,
                 MatrixView<int64_t> z, RowsDone done = IgnoreRows);
+void PackedGemm(RowsView<int16_t> x, const PackedMatrix<int16_t>& w, SumsFit, MatrixView<int32_t> z,
+                RowsDone done = IgnoreRows);
 
 // e = d * w^T.   d [rows, columns]   w [depth, columns]   e [rows, depth or more]. Otherwise as
 // PackedGemm. Costs a repacking of w, which some 20 rows make up for.
@@ -73,6 +79,8 @@ void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w,
                           Magnitudes magnitudes, MatrixView<int32_t> e, RowsDone done = IgnoreRows);
 void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w,
                           Magnitudes magnitudes, MatrixView<int64_t> e, RowsDone done = IgnoreRows);
+void PackedGemmTransposed(RowsView<int16_t> d, const PackedMatrix<int16_t>& w, SumsFit,
+                          MatrixView<int32_t> e, RowsDone done = IgnoreRows);
 
 // sums = x^T * d.   x [rows, depth]   d [rows, columns]   sums [depth, columns]
 //

@@ -20,27 +20,39 @@ class InputPairs {
   InputPairs(size_t rows_max, size_t inputs);
   static uint64_t Bytes(uint64_t rows_max, uint64_t inputs);
 
-  // `all_lines`: those that are zero in every row count as active too.
-  void Set(MatrixView<const int16_t> x, bool all_lines);
+  // Lines [first, last) of them.
+  struct Lines {
+    size_t first;
+    size_t last;
+  };
+  Lines all() const { return {0, lines_}; }
 
-  // The lines with an input that is not zero in every row, ascending.
-  std::span<const PairTerm> active_lines() const { return {active_.get(), active_count_}; }
+  // Takes some lines from x, which has all inputs. Returns those with an input that is not zero in
+  // every row, ascending; with `all_active` the others too. Different lines may be set by different
+  // threads, all from the same number of rows.
+  std::span<const PairTerm> Set(MatrixView<const int16_t> x, Lines lines, bool all_active);
   const int16_t* values() const { return pairs_.data(); }
-  size_t row_pairs() const { return row_pairs_; }
 
-  // sums [2, d.panels() * 16] = the sums over the rows of x[r][2 * line + i] * d[r][j], which fit
-  // int32 as the caller has shown. d is packed by rows; those beyond the rows set are not read.
-  void SumLine(size_t line, const PackedMatrix<int16_t>& d, std::span<int32_t> sums) const;
+  // sums [2, d.panels() * 16] = the sums over the `rows` set of x[r][2 * line + i] * d[r][j], which
+  // fit int32 as the caller has shown. d is packed by rows; those beyond are not read.
+  void SumLine(size_t line, size_t rows, const PackedMatrix<int16_t>& d,
+               std::span<int32_t> sums) const;
 
  private:
   size_t inputs_;
   size_t lines_;
-  size_t row_pairs_ = 0;   // of the rows set
   Tensor<int16_t> pairs_;  // [2 * lines, 2 * row_pairs]
   Tensor<int16_t> any_;    // [2 * lines]; not zero where a row is not
   std::unique_ptr<PairTerm[]> active_;
-  size_t active_count_ = 0;
 };
+
+// Deltas as gradients read them. Takes the first columns of `from`, whose elements fit 16 bits,
+// into `plain` and into the same rows of `packed`: from `first_row` on, which is even, by whole
+// lines; a last odd row leaves its partner as it was.
+void PackDeltas(MatrixView<const int32_t> from, size_t first_row, MatrixView<int16_t> plain,
+                PackedMatrix<int16_t>& packed);
+void PackDeltas(MatrixView<const int64_t> from, size_t first_row, MatrixView<int16_t> plain,
+                PackedMatrix<int16_t>& packed);
 
 }  // namespace tally::kernels
 

@@ -3,7 +3,6 @@
 #ifndef TALLY_CORE_KERNELS_PACKED_MATRIX_H_
 #define TALLY_CORE_KERNELS_PACKED_MATRIX_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -65,23 +64,6 @@ class PackedMatrix {
     TALLY_CHECK(plain.rows == rows_ && plain.columns == columns_);
     for (size_t k = 0; k < rows_; ++k) {
       for (size_t j = 0; j < columns_; ++j) plain.Row(k)[j] = At(k, j);
-    }
-  }
-
-  // The first rows from a shorter matrix of int16, by whole lines; a last odd row leaves its
-  // partner as it was.
-  void PackRows(MatrixView<const T> plain) requires(sizeof(T) == 2) {
-    TALLY_CHECK(plain.rows <= rows_ && plain.columns == columns_);
-    for (size_t k = 0; k < plain.rows; k += 2) {
-      const T* even = plain.Row(k);
-      const T* odd = k + 1 < plain.rows ? plain.Row(k + 1) : nullptr;
-      for (size_t p = 0; p < panels_; ++p) {
-        T* line = Line(p, k / kGroup);
-        const size_t first = p * kPanelColumns;
-        const size_t count = std::min(kPanelColumns, columns_ - first);
-        for (size_t j = 0; j < count; ++j) line[2 * j] = even[first + j];
-        for (size_t j = 0; odd != nullptr && j < count; ++j) line[2 * j + 1] = odd[first + j];
-      }
     }
   }
 

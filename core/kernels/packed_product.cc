@@ -4,6 +4,7 @@
 
 #include "core/arithmetic/check.h"
 #include "core/kernels/element_table.h"
+#include "core/kernels/packed_gemm.h"
 #include "core/kernels/row_table.h"
 
 namespace tally::kernels {
@@ -142,7 +143,7 @@ void MultiplyInRuns(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
 
 void MultiplyTransposed(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
                         MatrixView<int32_t> z) {
-  TransposedProduct(x, w, z);
+  PackedGemmTransposed(x, w, SumsFit{}, z);
 }
 
 void WideMultiply(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,

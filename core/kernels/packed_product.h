@@ -32,7 +32,8 @@ void Multiply(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w, Matri
 void MultiplyInRuns(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
                     uint32_t w_magnitude, MatrixView<int32_t> scratch, MatrixView<int64_t> z);
 
-// z = x * w^T.   x [rows, columns]   w [k, columns]   z [rows, k]
+// z = x * w^T.   x [rows, columns]   w [k, columns]   z [rows, k or more], what is more is left
+// alone
 void MultiplyTransposed(MatrixView<const int16_t> x, const PackedMatrix<int16_t>& w,
                         MatrixView<int32_t> z);
 

@@ -79,9 +79,10 @@ struct RowTable {
                     int32_t* sums);
 
   // Puts rows side by side as gradients read them: for input k the values of two rows after two
-  // more, pairs[k * 2 * row_pairs + r] = x[r][k] with row_pairs = (rows + 1) / 2. A missing last
-  // row is zero. `any`[k] is not zero where a row is not.
-  void (*pair_rows)(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs, int16_t* any);
+  // more, pairs[k * 2 * row_pairs + r] = x[r * stride + k] with row_pairs = (rows + 1) / 2. A
+  // missing last row is zero. `any`[k] is not zero where a row is not.
+  void (*pair_rows)(const int16_t* x, size_t rows, size_t stride, size_t inputs, int16_t* pairs,
+                    int16_t* any);
 
   // sums [2, panels * 16]: row i is the sum over t < row_pairs of the pair values[i * row_pairs +
   // t] times line t of d.

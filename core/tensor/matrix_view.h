@@ -20,8 +20,9 @@ struct MatrixView {
   size_t size() const { return rows * columns; }
   std::span<T> elements() const { return {data, size()}; }
 
-  // The first `count` rows.
+  // The first `count` rows; `count` rows from `first` on.
   MatrixView FirstRows(size_t count) const { return {data, count, columns}; }
+  MatrixView SomeRows(size_t first, size_t count) const { return {Row(first), count, columns}; }
 
   operator MatrixView<const T>() const  // NOLINT: a view to read is what every reader of it wants.
       requires(!std::is_const_v<T>) {

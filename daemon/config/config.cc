@@ -1,5 +1,7 @@
 #include "daemon/config/config.h"
 
+#include "core/parallel/worker_pool.h"
+
 namespace tally::config {
 namespace {
 
@@ -57,6 +59,8 @@ void VisitTraining(ConfigVisitor& visitor, Training& training) {
                    Reload::kNeedsRestart);
   // At least one packet of the largest message (limits.message as it comes) has to fit.
   visitor.Size("queue", {4 * kMiB, 4 * kGiB}, training.queue_bytes, Reload::kNeedsRestart);
+  Count32(visitor, "threads", {1, WorkerPool::kThreadsMax}, training.threads,
+          Reload::kNeedsRestart);
 }
 
 void VisitCheckpoint(ConfigVisitor& visitor, Checkpoint& checkpoint) {

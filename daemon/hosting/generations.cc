@@ -21,10 +21,12 @@ bool IsDamage(const absl::Status& status) {
 
 }  // namespace
 
-Generations::Generations(storage::FileSystem& fs, std::string directory, std::string model)
+Generations::Generations(storage::FileSystem& fs, std::string directory, std::string model,
+                         WorkerPool* workers)
     : fs_(fs),
       directory_(std::move(directory)),
       model_(std::move(model)),
+      workers_(workers),
       store_(fs_, directory_) {}
 
 absl::StatusOr<Generation> Generations::Open(std::vector<std::string>& warnings) {
@@ -80,7 +82,7 @@ absl::StatusOr<Generation> Generations::Decode(uint64_t position, std::string_vi
   const LearnerFactory factory = [this](const ModelSpec& spec) {
     ModelSpec named = spec;
     named.name = model_;
-    return MakeLearner(named);
+    return MakeLearner(named, {.workers = workers_});
   };
   absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(bytes, factory);
   if (!checkpoint.ok()) {

@@ -33,7 +33,9 @@ struct Generation {
 // thread.
 class Generations {
  public:
-  Generations(storage::FileSystem& fs, std::string directory, std::string model);
+  // The learners that are read share out their work to `workers`, which may be null.
+  Generations(storage::FileSystem& fs, std::string directory, std::string model,
+              WorkerPool* workers);
 
   // Removes leftovers, verifies every generation, sets damaged ones aside and returns the newest
   // good one; `warnings` gets a sentence for each that was set aside. DATA_LOSS if none is left.
@@ -63,6 +65,7 @@ class Generations {
   storage::FileSystem& fs_;
   const std::string directory_;
   const std::string model_;
+  WorkerPool* const workers_;
   storage::CheckpointStore store_;
   mutable Mutex mutex_;
   std::map<uint64_t, CheckpointInfo> index_ TALLY_GUARDED_BY(mutex_);

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/learner/learner.h"
+#include "core/parallel/worker_pool.h"
 #include "daemon/storage/clock.h"
 #include "daemon/storage/file_system.h"
 #include "daemon/storage/journal.h"
@@ -39,6 +40,7 @@ struct HostOptions {
   uint32_t keep_generations = 3;
   bool retain_all = false;  // keep all journal segments
   uint32_t sources_max = 1024;
+  WorkerPool* workers = nullptr;  // borrowed, for all learners; null: each on its own thread alone
 };
 
 // Sequences of one source; 0: none yet.

@@ -205,7 +205,7 @@ absl::StatusOr<std::shared_ptr<ModelHost>> DirectoryRegistry::Import(std::string
     if (!name.empty()) spec.name = std::string(name);
     refusal = CheckNew(spec);
     if (!refusal.ok()) return refusal;
-    return MakeLearner(spec);
+    return MakeLearner(spec, {.workers = host_options_.workers});
   };
   absl::StatusOr<Checkpoint> decoded = DecodeCheckpoint(checkpoint, factory);
   if (!refusal.ok()) return refusal;

@@ -61,7 +61,7 @@ RunningHost::RunningHost(storage::FileSystem& fs, storage::Clock& clock,
                          const std::string& state_dir, const std::string& name,
                          const HostOptions& options, HostHooks hooks)
     : host_(fs, clock, state_dir, name, Consistent(options), std::move(hooks)),
-      generations_(fs, host_.checkpoints_path, name),
+      generations_(fs, host_.checkpoints_path, name, options.workers),
       committer_(clock, options.commit_interval_ms, [this] { return SyncAndTell(); }),
       intake_(host_, [this] { committer_.NoteAppended(); }),
       trainer_(host_, intake_, generations_) {}

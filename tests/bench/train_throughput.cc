@@ -17,6 +17,7 @@
 
 #include "core/algorithms/algorithms.h"
 #include "core/learner/model_spec_reader.h"
+#include "core/parallel/worker_pool.h"
 #include "tests/bench/bench_support.h"
 
 namespace {
@@ -26,6 +27,7 @@ using tally::bench::ParseCount;
 constexpr char kUsage[] =
     "usage: train_throughput [OPTION]... IMAGES LABELS [NETWORK [ROWS]]\n"
     "  --samples N    train so many samples (default: each sample once)\n"
+    "  --threads N    on so many threads (default 1)\n"
     "  --print-spec   print the network's spec, with ROWS, and train nothing\n"
     "prints {\"samples_per_second\":..,\"cpu_samples_per_second\":..,\"train_permille\":..}\n";
 
@@ -33,6 +35,7 @@ constexpr size_t kWarmUpSteps = 50;  // less where fewer steps are asked for
 
 struct Options {
   uint64_t samples = 0;
+  uint64_t threads = 1;
   bool print_spec = false;
   std::string images;
   std::string labels;
@@ -43,12 +46,15 @@ struct Options {
 Options Parse(int argc, char** argv) {
   Options options;
   const option known[] = {{"samples", required_argument, nullptr, 's'},
+                          {"threads", required_argument, nullptr, 't'},
                           {"print-spec", no_argument, nullptr, 'p'},
                           {"help", no_argument, nullptr, 'h'},
                           {}};
   for (int name = 0; (name = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
     if (name == 's') {
       options.samples = ParseCount(optarg, kUsage);
+    } else if (name == 't') {
+      options.threads = ParseCount(optarg, kUsage);
     } else if (name == 'p') {
       options.print_spec = true;
     } else {
@@ -122,7 +128,12 @@ int main(int argc, char** argv) {
     std::printf("%s\n", tally::PrettySpec(spec).c_str());
     return 0;
   }
-  const auto learner = tally::MakeLearner(spec);
+  if (options.threads > tally::WorkerPool::kThreadsMax) {
+    std::fputs(kUsage, stderr);
+    return 64;
+  }
+  tally::WorkerPool workers(options.threads);
+  const auto learner = tally::MakeLearner(spec, {.workers = &workers});
   if (!learner.ok()) {
     std::fprintf(stderr, "train_throughput: %s\n", learner.status().ToString().c_str());
     return 64;

@@ -4,6 +4,7 @@
 
 #include "core/kernels/elementwise.h"
 #include "core/kernels/gradient.h"
+#include "core/kernels/packed_gradient.h"
 #include "core/kernels/packed_product.h"
 
 namespace tally::pocketnn {
@@ -26,48 +27,42 @@ uint64_t DeltaRows::Bytes(uint64_t rows_max, uint64_t columns) {
          kernels::PackedMatrix<int16_t>::Bytes(rows_max, columns);
 }
 
-template <class T>
-void DeltaRows::TakeNarrow(MatrixView<const T> from) {
-  for (size_t r = 0; r < from.rows; ++r) {
-    int16_t* plain = rows16_.data() + r * columns_;
-    for (size_t j = 0; j < columns_; ++j) plain[j] = static_cast<int16_t>(from.Row(r)[j]);
+SettledRows DeltaRows::Settle32(RowRange range, bool always_wide) {
+  const MatrixView<const int32_t> values = rows32(range);
+  const uint64_t magnitude_max = kernels::MaxMagnitude(values.elements());
+  const bool is_narrow = magnitude_max <= kNarrowMax && !always_wide;
+  if (is_narrow) {
+    kernels::PackDeltas(values, range.first, rows16_.matrix().SomeRows(range.first, range.count),
+                        packed_);
+  } else {
+    const MatrixView<int64_t> wide = rows64(range);
+    for (size_t r = 0; r < range.count; ++r) std::copy_n(values.Row(r), columns_, wide.Row(r));
   }
-  packed_.PackRows(rows16_.matrix().FirstRows(from.rows));
+  return {is_narrow, magnitude_max};
 }
 
-void DeltaRows::Settle32(size_t rows, bool always_wide) {
-  const MatrixView<const int32_t> values = rows32(rows);
-  magnitude_max_ = kernels::MaxMagnitude(values.elements());
-  is_narrow_ = magnitude_max_ <= kNarrowMax && !always_wide;
-  if (is_narrow_) {
-    TakeNarrow(values);
-    return;
-  }
-  for (size_t r = 0; r < rows; ++r) {
-    std::copy_n(values.Row(r), columns_, rows64(rows).Row(r));
-  }
+SettledRows DeltaRows::Settle64(RowRange range, bool always_wide) {
+  const MatrixView<const int64_t> values = rows64(range);
+  const uint64_t magnitude_max = kernels::MaxMagnitude(values.elements());
+  const bool is_narrow = magnitude_max <= kNarrowMax && !always_wide;
+  if (is_narrow)
+    kernels::PackDeltas(values, range.first, rows16_.matrix().SomeRows(range.first, range.count),
+                        packed_);
+  return {is_narrow, magnitude_max};
 }
 
-void DeltaRows::Settle64(size_t rows, bool always_wide) {
-  const MatrixView<const int64_t> values = rows64(rows);
-  magnitude_max_ = kernels::MaxMagnitude(values.elements());
-  is_narrow_ = magnitude_max_ <= kNarrowMax && !always_wide;
-  if (is_narrow_) TakeNarrow(values);
+ConstRows DeltaRows::rows(RowRange range, const SettledRows& settled) const {
+  return settled.is_narrow ? ConstRows{rows16_.matrix().SomeRows(range.first, range.count), {}}
+                           : ConstRows{{}, rows64_.matrix().SomeRows(range.first, range.count)};
 }
 
-ConstRows DeltaRows::rows(size_t count) const {
-  return is_narrow_ ? ConstRows{rows16_.matrix().FirstRows(count), {}}
-                    : ConstRows{{}, rows64_.matrix().FirstRows(count)};
-}
-
-MatrixView<const int64_t> DeltaRows::Widened(size_t rows) {
-  const MatrixView<int64_t> wide = rows64(rows);
-  if (is_narrow_) std::copy_n(rows16_.data(), wide.size(), wide.data);
-  return wide;
+void DeltaRows::Widen(RowRange range) {
+  const MatrixView<const int16_t> narrow = rows16_.matrix().SomeRows(range.first, range.count);
+  std::copy_n(narrow.data, narrow.size(), rows64(range).data);
 }
 
 void DeltaRows::SumColumns(size_t rows, std::span<int64_t> sums) const {
-  if (is_narrow_) {
+  if (all_.is_narrow) {
     kernels::ColumnSums(rows16_.matrix().FirstRows(rows), sums);
   } else {
     kernels::ColumnSums(rows64_.matrix().FirstRows(rows), sums);

@@ -47,6 +47,8 @@ struct LearnerOptions {
   LearnerEnvironment environment = {};
   // Takes the wide kernels even where the 16-bit ones would do; tests compare both.
   bool always_wide = false;
+  // Shares the smallest steps with the workers too; tests do that.
+  bool share_everything = false;
   // The stream of the published program, borrowed; set exactly under the reference profile.
   GlibcRandom* reference_random = nullptr;
 };
@@ -57,7 +59,7 @@ class PocketNnLearner : public Learner {
   PocketNnLearner(const ModelSpec& spec, const LearnerOptions& options);
 
   // Bytes that a learner of this spec allocates, without a collective.
-  static uint64_t Bytes(const ModelSpec& spec);
+  static uint64_t Bytes(const ModelSpec& spec, size_t threads);
 
   const ModelSpec& spec() const override { return spec_; }
   uint64_t step() const override { return step_; }
@@ -87,39 +89,89 @@ class PocketNnLearner : public Learner {
     uint64_t input_magnitude_max = 0;
   };
 
+  // What some rows of a mini-batch came to on their way forward and back.
+  struct RowPart {
+    struct Layer {
+      uint64_t input_magnitude_max = 0;
+      uint64_t saturated = 0;
+      SettledRows delta;
+    };
+
+    RowRange rows;
+    StepReport report;
+    SettledRows error;
+    std::vector<Layer> layers;
+  };
+
+  // Some lines of a layer's weights; the first ones of a layer bring the biases along.
+  struct WeightPart {
+    size_t layer;
+    kernels::InputPairs::Lines lines;
+  };
+
+  // What a thread needs to update weights, and what it found out about each layer.
+  struct UpdateScratch {
+    UpdateScratch(size_t widest, size_t layers);
+    static uint64_t Bytes(uint64_t widest, uint64_t layers);
+
+    Tensor<int32_t> line_sums;   // [2, padded widest layer]
+    Tensor<int64_t> wide_sums;   // [widest layer]
+    Tensor<int16_t> weight_row;  // [widest layer]
+    std::vector<kernels::UpdateTally> tallies;
+  };
+
   LayerTraining MakeLayerTraining(size_t layer) const;
   void InitialiseWeights();
   void InitialiseFeedback();
   void DrawReferenceWeights();
   void DrawReferenceFeedback();
 
-  Rows Outputs(size_t layer, size_t rows);
-  ConstRows Inputs(size_t layer, size_t rows);
-  void Forward(const RowBatch& rows);
-  StepReport CompareOutputs(size_t rows, std::span<const uint32_t> labels);
+  Rows Outputs(size_t layer, RowRange rows);
+  ConstRows Inputs(size_t layer, RowRange rows);
+
+  // How a step is shared out; sharing.cc.
+  void CutWeights();
+  bool IsShared(size_t rows) const;
+  size_t CutRows(size_t rows);
+  void Share(std::span<const WorkerPool::Stage> stages, size_t rows);
+
+  // Rows forward and back; rows.cc. Weights are read only, and each part writes to rows of its own.
+  void TrainRows(const RowBatch& rows, std::span<const uint32_t> labels, RowPart& part);
+  void Forward(const RowBatch& rows, RowPart& part);
+  void CompareOutputs(std::span<const uint32_t> labels, RowPart& part);
   template <class Output, class Error>
-  StepReport Compare(MatrixView<const Output> outputs, std::span<const uint32_t> labels,
-                     MatrixView<Error> errors);
-  void ComputeDelta(size_t layer, size_t rows);
+  StepReport Compare(MatrixView<const Output> outputs, RowRange rows,
+                     std::span<const uint32_t> labels, MatrixView<Error> errors);
+  void ComputeDelta(size_t layer, RowPart& part);
   // What the layer is blamed for, before the division by slopes: in the 32-bit rows of its deltas
   // (true) or in the 64-bit ones.
-  bool Blame(size_t layer, size_t rows);
+  bool Blame(size_t layer, const RowPart& part);
+  bool BlameByBackPropagation(size_t layer, const RowPart& part);
+  // Puts together what the parts found.
+  StepReport JoinRows(size_t parts, size_t rows);
+  void JoinLayer(size_t layer, std::span<const RowPart> parts);
 
   // What is to be done with the deltas; update.cc.
   void PrepareRule();
   void SumAcrossRanks(size_t rows, StepReport& report);
   void ApplySums();
+  // Of the whole layer, on the caller's thread.
   void UpdateLayer(size_t layer, size_t rows);
+  void BeginUpdate(size_t layer, size_t rows);
+  void EndUpdate(size_t layer);
+  void UpdatePart(const WeightPart& part, size_t rows, UpdateScratch& scratch);
   // Bounds every |gradient sum + residual| of the layer, if all are of narrow numbers.
   uint64_t TotalMax(size_t layer, size_t rows);
-  void UpdateLines(size_t layer, const kernels::UpdateConstants& constants);
-  void UpdateLineStochastically(size_t layer, size_t line);
+  void UpdateLines(const WeightPart& part, size_t rows, const kernels::UpdateConstants& constants,
+                   UpdateScratch& scratch);
+  void UpdateLineStochastically(size_t layer, size_t line, size_t rows, UpdateScratch& scratch);
   void WideSums(size_t layer, size_t input, size_t rows, std::span<int64_t> sums);
   template <class Sum>
-  void UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums);
-  void UpdateBias(size_t layer, size_t rows);
+  void UpdateWeightRow(size_t layer, size_t input, std::span<const Sum> sums,
+                       UpdateScratch& scratch);
+  void UpdateBias(size_t layer, size_t rows, UpdateScratch& scratch);
   template <class Sum>
-  void UpdateBias(size_t layer, std::span<const Sum> sums);
+  void UpdateBias(size_t layer, std::span<const Sum> sums, UpdateScratch& scratch);
 
   void VisitCounters(StateVisitor& visitor);
 
@@ -130,13 +182,14 @@ class PocketNnLearner : public Learner {
   uint64_t step_ = 0;
   bool feedback_drawn_ = false;
 
+  std::vector<RowPart> row_parts_;
+  std::vector<WeightPart> weight_parts_;
+
   // Scratch, sized once.
-  Tensor<int16_t> input_rows_;   // [batch, inputs]
-  SumRows sums_;                 // [batch, widest layer]
-  Tensor<int32_t> line_sums_;    // [2, padded widest layer]
-  Tensor<int64_t> wide_sums_;    // [widest layer]
-  Tensor<int16_t> weight_row_;   // [widest layer]
-  Tensor<int64_t> shared_sums_;  // every sum of a step; only with a collective
+  Tensor<int16_t> input_rows_;          // [batch, inputs]
+  SumRows sums_;                        // [batch, widest layer]
+  std::vector<UpdateScratch> scratch_;  // one a thread
+  Tensor<int64_t> shared_sums_;         // every sum of a step; only with a collective
   DeltaRows error_;
   std::vector<uint32_t> predictions_;
   kernels::UpdateRule rule_;

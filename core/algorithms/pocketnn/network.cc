@@ -66,9 +66,9 @@ DenseLayer::DenseLayer(const ModelSpec& spec, size_t layer)
       weights(inputs, units),
       bias(Shape({units})) {}
 
-uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint8_t> slope_codes,
-                             bool always_wide) const {
-  const size_t rows = x.rows();
+uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, size_t first_row, Rows a,
+                             MatrixView<uint8_t> slope_codes, bool always_wide) const {
+  const RowRange rows = {first_row, x.rows()};
   if (!always_wide && ProductFitsInt32(x, weight_magnitude, weight_limit)) {
     const MatrixView<int32_t> z = sums.narrow(rows, units);
     kernels::Multiply(x.narrow, weights, z);
@@ -82,7 +82,7 @@ uint64_t DenseLayer::Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint
     kernels::MultiplyInRuns(x.narrow, weights, weight_magnitude, narrow, z);
     // What could have left int32 seldom did.
     if (kernels::MaxMagnitude(z.elements()) < INT32_MAX - uint64_t{weight_limit}) {
-      for (size_t r = 0; r < rows; ++r) std::copy_n(z.Row(r), units, narrow.Row(r));
+      for (size_t r = 0; r < rows.count; ++r) std::copy_n(z.Row(r), units, narrow.Row(r));
       return Activate(activation, bias.elements(), narrow, a, slope_codes);
     }
   } else {

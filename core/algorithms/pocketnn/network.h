@@ -17,6 +17,12 @@
 
 namespace tally::pocketnn {
 
+// Rows [first, first + count) of a mini-batch.
+struct RowRange {
+  size_t first = 0;
+  size_t count = 0;
+};
+
 // Rows of numbers, 16 bits each where their range allows, else 64: exactly one of the two has
 // elements.
 template <class Narrow, class Wide>
@@ -26,26 +32,25 @@ struct EitherWidth {
 
   bool is_wide() const { return wide.data != nullptr; }
   size_t rows() const { return is_wide() ? wide.rows : narrow.rows; }
-  EitherWidth FirstRows(size_t count) const {
-    return is_wide() ? EitherWidth{{}, wide.FirstRows(count)}
-                     : EitherWidth{narrow.FirstRows(count), {}};
-  }
 };
 using Rows = EitherWidth<int16_t, int64_t>;
 using ConstRows = EitherWidth<const int16_t, const int64_t>;
 
 inline ConstRows ToRead(const Rows& rows) { return {rows.narrow, rows.wide}; }
 
-// Room for the sums of some rows in both widths; one of them is used at a time.
+// Room for the sums of some rows in both widths; one of them is used at a time. Different rows may
+// have different numbers of columns, and be used by different threads.
 class SumRows {
  public:
   SumRows(size_t rows_max, size_t columns_max);
   static uint64_t Bytes(uint64_t rows_max, uint64_t columns_max);
 
-  MatrixView<int32_t> narrow(size_t rows, size_t columns) {
-    return {narrow_.data(), rows, kernels::PaddedColumns(columns)};
+  MatrixView<int32_t> narrow(RowRange rows, size_t columns) {
+    return {narrow_.matrix().Row(rows.first), rows.count, kernels::PaddedColumns(columns)};
   }
-  MatrixView<int64_t> wide(size_t rows, size_t columns) { return {wide_.data(), rows, columns}; }
+  MatrixView<int64_t> wide(RowRange rows, size_t columns) {
+    return {wide_.matrix().Row(rows.first), rows.count, columns};
+  }
 
  private:
   Tensor<int32_t> narrow_;
@@ -59,11 +64,11 @@ bool ProductFitsInt32(ConstRows x, uint64_t w_magnitude, uint64_t extra);
 struct DenseLayer {
   DenseLayer(const ModelSpec& spec, size_t layer);
 
-  // Rows of outputs, inverse slopes unless that view is null. Sums are 64 bits wide where 32 would
-  // not do, or if `always_wide`: the same numbers. Returns the number of outputs cut at an end of
-  // the activation's range.
-  uint64_t Forward(ConstRows x, SumRows& sums, Rows a, MatrixView<uint8_t> slope_codes,
-                   bool always_wide) const;
+  // Outputs of the rows of x, inverse slopes unless that view is null; `sums` from `first_row` on
+  // are scratch. Sums are 64 bits wide where 32 would not do, or if `always_wide`: the same
+  // numbers. Returns the number of outputs cut at an end of the activation's range.
+  uint64_t Forward(ConstRows x, SumRows& sums, size_t first_row, Rows a,
+                   MatrixView<uint8_t> slope_codes, bool always_wide) const;
 
   // Finds it anew; to be called after weights were set by anything but an update.
   void FindWeightMagnitude();

@@ -73,7 +73,7 @@ void PocketNnPredictor::PredictBlock(const RowBatch& rows, std::span<int32_t> sc
     } else {
       outputs.narrow = {scratch.narrow[next].data(), rows.rows, layer.units};
     }
-    layer.Forward(ToRead(current), scratch.sums, outputs, {}, /*always_wide=*/false);
+    layer.Forward(ToRead(current), scratch.sums, 0, outputs, {}, /*always_wide=*/false);
     current = outputs;
     next = 1 - next;
   }

@@ -8,14 +8,64 @@
 namespace tally::kernels {
 namespace {
 
+// For each set of lanes their numbers, to move these lanes to the front.
+struct FrontLanes {
+  uint8_t of_set[256][8] = {};
+};
+constexpr FrontLanes MakeFrontLanes() {
+  FrontLanes lanes;
+  for (unsigned set = 0; set < 256; ++set) {
+    size_t count = 0;
+    for (uint8_t lane = 0; lane < 8; ++lane) {
+      if ((set >> lane & 1) != 0) lanes.of_set[set][count++] = lane;
+    }
+  }
+  return lanes;
+}
+constexpr FrontLanes kFrontLanes = MakeFrontLanes();
+
+// Eight pairs a turn: those that are not zero move to the front, beside their lines. What is stored
+// behind them is overwritten or beyond the end of the list; it never passes the pairs looked at.
+size_t ListPairsAvx2(const int16_t* x, size_t pairs, uint32_t first_line, PairTerm* terms) {
+  const LoosePair* source = reinterpret_cast<const LoosePair*>(x);
+  __m256i lines = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int32_t>(first_line)),
+                                   _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  size_t listed = 0;
+  size_t i = 0;
+  for (; i + 8 <= pairs; i += 8) {
+    const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + i));
+    const __m256i zero = _mm256_cmpeq_epi32(values, _mm256_setzero_si256());
+    const uint32_t nonzero =
+        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zero))) ^ 0xffu;
+    const __m256i front = _mm256_cvtepu8_epi32(
+        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kFrontLanes.of_set[nonzero])));
+    const __m256i kept = _mm256_permutevar8x32_epi32(values, front);
+    const __m256i places = _mm256_permutevar8x32_epi32(lines, front);
+    const __m256i even = _mm256_unpacklo_epi32(places, kept);  // terms 0, 1, 4, 5
+    const __m256i odd = _mm256_unpackhi_epi32(places, kept);   // terms 2, 3, 6, 7
+    __m256i* to = reinterpret_cast<__m256i*>(terms + listed);
+    _mm256_storeu_si256(to, _mm256_permute2x128_si256(even, odd, 0x20));
+    _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(even, odd, 0x31));
+    listed += static_cast<size_t>(__builtin_popcount(nonzero));
+    lines = _mm256_add_epi32(lines, _mm256_set1_epi32(8));
+  }
+  for (; i < pairs; ++i) {
+    const uint32_t pair = source[i].value;
+    if (pair != 0) terms[listed++] = {first_line + static_cast<uint32_t>(i), pair};
+  }
+  return listed;
+}
+
 // kPanels neighbouring panels at once, so that enough sums are under way to hide the latency.
-template <size_t kPanels>
-void AddPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_t stride,
+template <bool kAdd, size_t kPanels>
+void SumPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_t stride,
                 int32_t* sums) {
   __m256i* out = reinterpret_cast<__m256i*>(sums);
   __m256i partial[2 * kPanels];
 #pragma GCC unroll 8
-  for (size_t v = 0; v < 2 * kPanels; ++v) partial[v] = _mm256_load_si256(out + v);
+  for (size_t v = 0; v < 2 * kPanels; ++v) {
+    partial[v] = kAdd ? _mm256_load_si256(out + v) : _mm256_setzero_si256();
+  }
   for (size_t t = 0; t < count; ++t) {
     const __m256i pair = _mm256_set1_epi32(static_cast<int32_t>(terms[t].pair));
     const int16_t* line = first + terms[t].line * kLine;
@@ -30,73 +80,45 @@ void AddPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_
   for (size_t v = 0; v < 2 * kPanels; ++v) _mm256_store_si256(out + v, partial[v]);
 }
 
-void AddPairsAvx2(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
-                  int32_t* sums) {
+// The sums of all panels over some terms; kAdd: onto what is there.
+template <bool kAdd>
+void SumPairs(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines, int32_t* sums) {
   size_t p = 0;
   for (; p + 4 <= lines.panels; p += 4) {
-    AddPairsTo<4>(terms, count, lines.first + p * lines.panel_stride, lines.panel_stride,
-                  sums + p * kPanel);
+    SumPairsTo<kAdd, 4>(terms, count, lines.first + p * lines.panel_stride, lines.panel_stride,
+                        sums + p * kPanel);
   }
   const int16_t* first = lines.first + p * lines.panel_stride;
   switch (lines.panels - p) {
     case 3:
-      return AddPairsTo<3>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+      return SumPairsTo<kAdd, 3>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     case 2:
-      return AddPairsTo<2>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+      return SumPairsTo<kAdd, 2>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     case 1:
-      return AddPairsTo<1>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+      return SumPairsTo<kAdd, 1>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     default:
       return;
   }
 }
 
-// One row of a line for kPanels neighbouring panels.
-template <size_t kPanels>
-void SumRowTo(const LoosePair* pairs, size_t row_pairs, const int16_t* first, size_t stride,
-              int32_t* sums) {
-  __m256i partial[2 * kPanels];
-#pragma GCC unroll 8
-  for (size_t v = 0; v < 2 * kPanels; ++v) partial[v] = _mm256_setzero_si256();
-  for (size_t t = 0; t < row_pairs; ++t) {
-    const uint32_t value = pairs[t].value;
-    if (value == 0) continue;
-    const __m256i pair = _mm256_set1_epi32(static_cast<int32_t>(value));
-    const int16_t* line = first + t * kLine;
-#pragma GCC unroll 8
-    for (size_t v = 0; v < 2 * kPanels; ++v) {
-      const __m256i deltas = _mm256_load_si256(
-          reinterpret_cast<const __m256i*>(line + v / 2 * stride + v % 2 * (kLine / 2)));
-      partial[v] = _mm256_add_epi32(partial[v], _mm256_madd_epi16(deltas, pair));
-    }
-  }
-  __m256i* out = reinterpret_cast<__m256i*>(sums);
-#pragma GCC unroll 8
-  for (size_t v = 0; v < 2 * kPanels; ++v) _mm256_store_si256(out + v, partial[v]);
-}
-
+// Pairs that are zero are left out beforehand: to test each in the loop over products would be a
+// branch that no processor foresees.
 void SumLineAvx2(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
                  int32_t* sums) {
-  const size_t stride = d.panel_stride;
+  constexpr size_t kRun = 128;
+  PairTerm terms[kRun];
   for (size_t i = 0; i < 2; ++i) {
-    const LoosePair* pairs = reinterpret_cast<const LoosePair*>(values) + i * row_pairs;
+    const int16_t* pairs = values + 2 * i * row_pairs;
     int32_t* row = sums + i * d.panels * kPanel;
-    size_t p = 0;
-    for (; p + 4 <= d.panels; p += 4) {
-      SumRowTo<4>(pairs, row_pairs, d.first + p * stride, stride, row + p * kPanel);
-    }
-    const int16_t* first = d.first + p * stride;
-    switch (d.panels - p) {
-      case 3:
-        SumRowTo<3>(pairs, row_pairs, first, stride, row + p * kPanel);
-        break;
-      case 2:
-        SumRowTo<2>(pairs, row_pairs, first, stride, row + p * kPanel);
-        break;
-      case 1:
-        SumRowTo<1>(pairs, row_pairs, first, stride, row + p * kPanel);
-        break;
-      default:
-        break;
+    for (size_t begin = 0; begin < row_pairs; begin += kRun) {
+      const size_t length = row_pairs - begin < kRun ? row_pairs - begin : kRun;
+      const size_t count =
+          ListPairsAvx2(pairs + 2 * begin, length, static_cast<uint32_t>(begin), terms);
+      if (begin == 0) {
+        SumPairs<false>(terms, count, d, row);
+      } else {
+        SumPairs<true>(terms, count, d, row);
+      }
     }
   }
 }
@@ -258,8 +280,8 @@ void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
 
 extern const RowTable kAvx2Rows;
 const RowTable kAvx2Rows = {
-    Level::kAvx2,         ListPairs,
-    AddPairsAvx2,         PairRowsX86,
+    Level::kAvx2,         ListPairsAvx2,
+    SumPairs<true>,       PairRowsX86,
     SumLineAvx2,          UpdateTowardZeroAvx2,
     UpdateLineAvx2<true>, TrainLines<SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>};
 

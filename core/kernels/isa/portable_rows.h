@@ -57,18 +57,18 @@ inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
   }
 }
 
-[[maybe_unused]] void PairRows(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs,
-                               int16_t* any) {
-  const size_t stride = (rows + 1) / 2 * 2;
+[[maybe_unused]] void PairRows(const int16_t* x, size_t rows, size_t stride, size_t inputs,
+                               int16_t* pairs, int16_t* any) {
+  const size_t places = (rows + 1) / 2 * 2;
   for (size_t k = 0; k < inputs; ++k) any[k] = x[k];
   for (size_t r = 1; r < rows; ++r) {
     for (size_t k = 0; k < inputs; ++k) {
-      any[k] = static_cast<int16_t>(any[k] | x[r * inputs + k]);
+      any[k] = static_cast<int16_t>(any[k] | x[r * stride + k]);
     }
   }
-  for (size_t r = 0; r < stride; ++r) {
+  for (size_t r = 0; r < places; ++r) {
     for (size_t k = 0; k < inputs; ++k) {
-      pairs[k * stride + r] = r < rows ? x[r * inputs + k] : int16_t{0};
+      pairs[k * places + r] = r < rows ? x[r * stride + k] : int16_t{0};
     }
   }
 }

@@ -15,19 +15,19 @@ inline __m128i LoadEight(const int16_t* from) {
 }
 
 // Four rows of eight inputs: the four values of an input are eight bytes of the result.
-inline void PairFourRows(const int16_t* x, size_t inputs, size_t stride, int16_t* pairs) {
+inline void PairFourRows(const int16_t* x, size_t stride, size_t places, int16_t* pairs) {
   const __m128i a = LoadEight(x);
-  const __m128i b = LoadEight(x + inputs);
-  const __m128i c = LoadEight(x + 2 * inputs);
-  const __m128i d = LoadEight(x + 3 * inputs);
+  const __m128i b = LoadEight(x + stride);
+  const __m128i c = LoadEight(x + 2 * stride);
+  const __m128i d = LoadEight(x + 3 * stride);
   const __m128i ab[2] = {_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b)};
   const __m128i cd[2] = {_mm_unpacklo_epi16(c, d), _mm_unpackhi_epi16(c, d)};
   for (size_t i = 0; i < 2; ++i) {
     const __m128i two[2] = {_mm_unpacklo_epi32(ab[i], cd[i]), _mm_unpackhi_epi32(ab[i], cd[i])};
     for (size_t j = 0; j < 2; ++j) {
-      int16_t* place = pairs + (4 * i + 2 * j) * stride;
+      int16_t* place = pairs + (4 * i + 2 * j) * places;
       _mm_storel_epi64(reinterpret_cast<__m128i*>(place), two[j]);
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(place + stride), _mm_srli_si128(two[j], 8));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(place + places), _mm_srli_si128(two[j], 8));
     }
   }
 }
@@ -48,27 +48,28 @@ inline void PairOneRow(const int16_t* x, size_t inputs, int16_t* pairs, int16_t*
   }
 }
 
-void PairRowsX86(const int16_t* x, size_t rows, size_t inputs, int16_t* pairs, int16_t* any) {
+void PairRowsX86(const int16_t* x, size_t rows, size_t stride, size_t inputs, int16_t* pairs,
+                 int16_t* any) {
   if (rows == 1) return PairOneRow(x, inputs, pairs, any);
-  const size_t stride = (rows + 1) / 2 * 2;
+  const size_t places = (rows + 1) / 2 * 2;
   const size_t whole_rows = rows / 4 * 4;
   const size_t whole_inputs = inputs / 8 * 8;
   for (size_t k = 0; k < whole_inputs; k += 8) {
     for (size_t r = 0; r < whole_rows; r += 4) {
-      PairFourRows(x + r * inputs + k, inputs, stride, pairs + k * stride + r);
+      PairFourRows(x + r * stride + k, stride, places, pairs + k * places + r);
     }
     __m128i found = LoadEight(x + k);
-    for (size_t r = 1; r < rows; ++r) found = _mm_or_si128(found, LoadEight(x + r * inputs + k));
+    for (size_t r = 1; r < rows; ++r) found = _mm_or_si128(found, LoadEight(x + r * stride + k));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(any + k), found);
   }
   for (size_t k = 0; k < inputs; ++k) {
-    for (size_t r = k < whole_inputs ? whole_rows : 0; r < stride; ++r) {
-      pairs[k * stride + r] = r < rows ? x[r * inputs + k] : int16_t{0};
+    for (size_t r = k < whole_inputs ? whole_rows : 0; r < places; ++r) {
+      pairs[k * places + r] = r < rows ? x[r * stride + k] : int16_t{0};
     }
   }
   for (size_t k = whole_inputs; k < inputs; ++k) {
     any[k] = 0;
-    for (size_t r = 0; r < rows; ++r) any[k] = static_cast<int16_t>(any[k] | x[r * inputs + k]);
+    for (size_t r = 0; r < rows; ++r) any[k] = static_cast<int16_t>(any[k] | x[r * stride + k]);
   }
 }
 

@@ -123,6 +123,25 @@ TEST_F(OfflineCommandsTest, ASeedGoesBeforeTheSpecsButNotBeforeACheckpoints) {
   EXPECT_NE(refused.err.find("leave out --seed"), std::string::npos) << refused.err;
 }
 
+TEST_F(OfflineCommandsTest, AnyNumberOfThreadsFitsTheSame) {
+  // Mini-batches that are worth sharing.
+  ModelSpec spec = *ZooSpec("pocketnn/mnist-mlp");
+  spec.batch_size = 64;
+  const std::string yaml = folder_.Write("large.yaml", SpecAsYaml(spec));
+  const auto fit = [&](const std::string& from, const std::string& threads) {
+    return RunTally({"fit", from, "--data", Data(), "--epochs", "1", "--threads", threads, "--json",
+                     "--out", Out("threads" + threads)});
+  };
+  const std::string alone = Field(fit(yaml, "1").out, "digest");
+  ASSERT_NE(alone, "");
+  EXPECT_EQ(Field(fit(yaml, "2").out, "digest"), alone);
+  EXPECT_EQ(Field(fit(yaml, "5").out, "digest"), alone);
+  // Going on from a checkpoint too.
+  EXPECT_EQ(Field(fit(Out("threads2"), "3").out, "digest"),
+            Field(fit(Out("threads5"), "1").out, "digest"));
+  for (const char* wrong : {"0", "65", "two"}) EXPECT_EQ(fit(yaml, wrong).exit_code, 64) << wrong;
+}
+
 TEST_F(OfflineCommandsTest, InOrderIsAnOrderOfItsOwn) {
   const RunResult in_order = Fit({"--epochs", "1", "--in-order"});
   ASSERT_EQ(in_order.exit_code, 0) << in_order.err;
@@ -186,6 +205,7 @@ TEST_F(OfflineCommandsTest, TheReferenceProfileRunsAndCannotBeSavedOrReordered) 
   EXPECT_EQ(run({"--out", Out("x")}).exit_code, 64);
   EXPECT_FALSE(std::filesystem::exists(Out("x")));
   EXPECT_EQ(run({"--shuffle-seed", "3"}).exit_code, 64);
+  EXPECT_EQ(run({"--threads", "2"}).exit_code, 64);
 }
 
 TEST_F(OfflineCommandsTest, EqualSeedsDrawEqualFiles) {

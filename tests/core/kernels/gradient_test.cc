@@ -61,12 +61,17 @@ TEST_P(LineGradientTest, EqualsTheDefinitionAtTheLargestValuesThatFit) {
                                 filling == Filling::kMostlyZero ? Filling::kEnds : filling);
         const Matrix expected =
             Multiply(Transpose(Widen(x.matrix())), Widen(d.matrix().FirstRows(rows)));
-        pairs.Set(x.matrix(), false);
+        // Line by line from some mini-batches, all at once from others.
+        const kernels::InputPairs::Lines all = pairs.all();
+        const size_t step = rows == shape.rows ? all.last : 1;
+        for (size_t line = 0; line < all.last; line += step) {
+          pairs.Set(x.matrix(), {line, line + step}, false);
+        }
         const size_t width = Packed(d).panels() * 16;
         Tensor<int32_t> sums(Shape({2 * width}));
         for (size_t line = 0; line < (shape.inputs + 1) / 2; ++line) {
           for (int32_t& sum : sums.elements()) sum = 77;
-          pairs.SumLine(line, Packed(d), sums.elements());
+          pairs.SumLine(line, rows, Packed(d), sums.elements());
           for (size_t i = 0; i < 2 * width; ++i) {
             const size_t input = 2 * line + i / width;
             const bool real = input < shape.inputs && i % width < shape.units;
@@ -83,16 +88,53 @@ TEST_P(LineGradientTest, ListsTheLinesInWhichAnyRowIsNotZero) {
   x.matrix().Row(299)[1] = 5;
   x.matrix().Row(0)[6] = -1;
   kernels::InputPairs pairs(300, 7);
-  pairs.Set(x.matrix(), false);
-  ASSERT_EQ(pairs.active_lines().size(), 2u);
-  EXPECT_EQ(pairs.active_lines()[0].line, 0u);
-  EXPECT_EQ(pairs.active_lines()[1].line, 3u);
-  pairs.Set(x.matrix().FirstRows(1), false);
-  ASSERT_EQ(pairs.active_lines().size(), 1u);
-  EXPECT_EQ(pairs.active_lines()[0].line, 3u);
-  pairs.Set(x.matrix(), true);
-  ASSERT_EQ(pairs.active_lines().size(), 4u);
-  EXPECT_EQ(pairs.active_lines()[2].line, 2u);
+  auto active = pairs.Set(x.matrix(), pairs.all(), false);
+  ASSERT_EQ(active.size(), 2u);
+  EXPECT_EQ(active[0].line, 0u);
+  EXPECT_EQ(active[1].line, 3u);
+  active = pairs.Set(x.matrix(), {1, 4}, false);
+  ASSERT_EQ(active.size(), 1u);
+  EXPECT_EQ(active[0].line, 3u);
+  active = pairs.Set(x.matrix().FirstRows(1), pairs.all(), false);
+  ASSERT_EQ(active.size(), 1u);
+  EXPECT_EQ(active[0].line, 3u);
+  active = pairs.Set(x.matrix(), {2, 4}, true);
+  ASSERT_EQ(active.size(), 2u);
+  EXPECT_EQ(active[0].line, 2u);
+  EXPECT_EQ(active[1].line, 3u);
+}
+
+TEST(PackDeltasTest, PacksAnyRangeOfRowsAndLeavesTheOthersAlone) {
+  std::mt19937_64 random(3);
+  for (const size_t columns : {1u, 15u, 16u, 37u}) {
+    for (const size_t rows : {1u, 2u, 5u, 8u}) {
+      // Rows of the source may be longer.
+      Tensor<int32_t> narrow(Shape({rows, columns + 3}));
+      Tensor<int64_t> wide(Shape({rows, columns + 3}));
+      for (size_t i = 0; i < narrow.size(); ++i) {
+        narrow[i] = static_cast<int32_t>(random() % 65536) - 32768;
+        wide[i] = narrow[i];
+      }
+      Tensor<int16_t> plain(Shape({rows, columns}));
+      for (const size_t first : {size_t{0}, size_t{4}}) {
+        kernels::PackedMatrix<int16_t> one(first + rows + 1, columns);
+        kernels::PackedMatrix<int16_t> two(first + rows + 1, columns);
+        kernels::PackDeltas(narrow.matrix(), first, plain.matrix(), one);
+        kernels::PackDeltas(wide.matrix(), first, plain.matrix(), two);
+        for (size_t k = 0; k < first + rows + 1; ++k) {
+          for (size_t j = 0; j < columns; ++j) {
+            const bool packed = k >= first && k < first + rows;
+            const int32_t expected = packed ? narrow.matrix().Row(k - first)[j] : 0;
+            ASSERT_EQ(one.At(k, j), expected) << columns << " columns, row " << k;
+            ASSERT_EQ(two.At(k, j), expected) << columns << " columns, row " << k;
+            if (packed) {
+              ASSERT_EQ(plain.matrix().Row(k - first)[j], expected);
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, LineGradientTest,

@@ -21,7 +21,7 @@ TEST(WorkerPoolTest, DoesEachPartOnceForAnyNumberOfThreadsAndParts) {
   for (const size_t threads : {1, 2, 3, 5, 8}) {
     WorkerPool pool(threads);
     EXPECT_EQ(pool.threads(), threads);
-    for (const size_t parts : {0, 1, 2, 3, 7, 64, 1000, 65535}) {
+    for (const size_t parts : {0, 1, 2, 3, 7, 64, 1000, 4095}) {
       std::vector<int> done(parts, 0);  // not atomic: no part is done twice at a time either
       pool.Run(parts, [&](size_t part, size_t) { ++done[part]; });
       EXPECT_EQ(std::count(done.begin(), done.end(), 1), static_cast<std::ptrdiff_t>(parts))
@@ -38,6 +38,30 @@ TEST(WorkerPoolTest, ShowsTheCallerWhatWorkersWroteInThousandsOfRuns) {
     // Read at once, between two runs.
     const uint64_t total = std::accumulate(values.begin(), values.end(), uint64_t{0});
     ASSERT_EQ(total, 29 * 30 / 2 * (run * (run + 1) / 2));
+  }
+}
+
+TEST(WorkerPoolTest, BeginsAStageWhenAllOfTheOneBeforeIsDoneAndJoined) {
+  for (const size_t threads : {1, 2, 3, 8}) {
+    WorkerPool pool(threads);
+    std::vector<uint64_t> first(17, 0);
+    std::vector<uint64_t> second(40, 0);
+    uint64_t joined = 0;
+    uint64_t total = 0;
+    const auto fill = [&](size_t part, size_t) { first[part] = part + 1; };
+    const auto join = [&] { joined = std::accumulate(first.begin(), first.end(), uint64_t{0}); };
+    const auto add_one = [&](size_t, size_t) { ++joined; };
+    const auto nothing = [] {};
+    const auto copy = [&](size_t part, size_t) { second[part] = joined; };
+    const auto sum = [&] { total = std::accumulate(second.begin(), second.end(), uint64_t{0}); };
+    const WorkerPool::Stage stages[] = {
+        {first.size(), fill, join}, {1, add_one, nothing}, {second.size(), copy, sum}};
+    for (int run = 0; run < 300; ++run) {
+      std::fill(first.begin(), first.end(), 0);
+      joined = total = 0;
+      pool.Run(stages);
+      ASSERT_EQ(total, 40u * (17 * 18 / 2 + 1)) << threads << " threads";
+    }
   }
 }
 
@@ -113,7 +137,7 @@ TEST(WorkerPoolTest, StopsAtOnceWhetherItWorkedOrNot) {
 TEST(WorkerPoolDeathTest, RefusesNumbersOutOfRange) {
   EXPECT_DEATH(WorkerPool(0), "check failed");
   EXPECT_DEATH(WorkerPool(WorkerPool::kThreadsMax + 1), "check failed");
-  EXPECT_DEATH(WorkerPool(2).Run(65536, [](size_t, size_t) {}), "check failed");
+  EXPECT_DEATH(WorkerPool(2).Run(4096, [](size_t, size_t) {}), "check failed");
 }
 
 }  // namespace

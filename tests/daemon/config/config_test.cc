@@ -59,6 +59,7 @@ TEST(ConfigTest, TheVersionAloneGivesTheDefaults) {
   EXPECT_EQ(config.limits.parameters, 64u << 20);
   EXPECT_EQ(config.limits.journal_bytes, 1u << 30);
   EXPECT_EQ(config.training.digest_interval_steps, 1000u);
+  EXPECT_EQ(config.training.threads, 1u);
 }
 
 TEST(ConfigTest, EveryKeyIsReadWithItsUnit) {
@@ -72,7 +73,7 @@ commit_interval: 50 ms
 limits: {message: 1 MiB, rows: 100, window: 64 KiB, streams: 2, connections: 3, models: 4,
          sources: 5, parameters: 1000000, journal: 64 MiB, memory: 1 GiB}
 training: {digest_interval_steps: 10, publish_interval_steps: 20, publish_interval: 30 ms,
-           queue: 16 MiB}
+           queue: 16 MiB, threads: 4}
 checkpoint: {replay: 2 s, interval: 1 min, keep: 7, retain: all}
 drain: {delay: 0, timeout: 5s}
 )");
@@ -91,6 +92,7 @@ drain: {delay: 0, timeout: 5s}
   EXPECT_EQ(config.limits.memory_bytes, 1u << 30);
   EXPECT_EQ(config.training.publish_interval_ms, 30u);
   EXPECT_EQ(config.training.queue_bytes, 16u << 20);
+  EXPECT_EQ(config.training.threads, 4u);
   EXPECT_EQ(config.checkpoint.replay_ms, 2000u);
   EXPECT_EQ(config.checkpoint.interval_ms, 60000u);
   EXPECT_EQ(config.checkpoint.keep, 7u);
@@ -121,6 +123,9 @@ TEST(ConfigTest, ValuesOutOfRangeAreNamedWithTheRange) {
               AllOf(HasSubstr("tallyd.yaml:2: limits.rows: "), HasSubstr("0"), HasSubstr("65536")));
   EXPECT_THAT(ErrorOf("version: 1\nlimits: {message: 8 MiB}\n"), HasSubstr("limits.message: "));
   EXPECT_THAT(ErrorOf("version: 1\ncheckpoint: {keep: 1001}\n"), HasSubstr("checkpoint.keep: "));
+  EXPECT_THAT(ErrorOf("version: 1\ntraining: {threads: 0}\n"),
+              AllOf(HasSubstr("training.threads: "), HasSubstr("64")));
+  EXPECT_THAT(ErrorOf("version: 1\ntraining: {threads: 65}\n"), HasSubstr("training.threads: "));
   EXPECT_THAT(ErrorOf("version: 1\ndrain: {timeout: 10 ms}\n"), HasSubstr("drain.timeout: "));
 }
 
