@@ -52,9 +52,10 @@ int32_t MuAt(const ModelSpec& spec, uint64_t step) {
 
 uint32_t ScheduleEpochs(const ModelSpec& spec, uint64_t samples) {
   if (samples == 0) return 1;
-  // At most 2^40 mini-batches of 2^12 samples, so the product fits.
-  const uint64_t scheduled = spec.schedule_steps * spec.batch_size;
-  const uint64_t epochs = scheduled / samples + (scheduled % samples != 0 ? 1 : 0);
+  const auto divide_up = [](uint64_t a, uint64_t b) { return a / b + (a % b != 0 ? 1 : 0); };
+  // An epoch ends with a flush: its last mini-batch may be partial, and is a step like any other.
+  const uint64_t epoch_steps = divide_up(samples, spec.batch_size);
+  const uint64_t epochs = divide_up(spec.schedule_steps, epoch_steps);
   return static_cast<uint32_t>(
       std::clamp<uint64_t>(epochs, 1, std::numeric_limits<uint32_t>::max()));
 }

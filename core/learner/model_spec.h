@@ -176,8 +176,9 @@ uint64_t ParameterCount(const ModelSpec& spec);
 uint32_t InverseRateAt(const ModelSpec& spec, uint64_t step);
 int32_t MuAt(const ModelSpec& spec, uint64_t step);
 
-// Passes over `samples` samples that the schedule asks for: ceil(schedule_steps * batch_size /
-// samples), at least 1. This is what `--epochs` defaults to.
+// Passes over `samples` samples that the schedule asks for, at least 1: schedule_steps over the
+// mini-batches of a pass, of which the last may be partial, rounded up. This is what `--epochs`
+// defaults to.
 uint32_t ScheduleEpochs(const ModelSpec& spec, uint64_t samples);
 
 }  // namespace tally

@@ -104,7 +104,8 @@ class Training:
         spec = spec_of(self.settings.tally, self.network())
         samples = self.row.samples - (self.row.hold_out if self.settings.steer else 0)
         self.state["spec"] = spec
-        self.state["total"] = self.row.epochs or max(1, -(-spec["schedule_steps"] * spec["batch_size"] // samples))
+        epoch_steps = -(-samples // spec["batch_size"])  # the last mini-batch of an epoch may be partial
+        self.state["total"] = self.row.epochs or max(1, -(-spec["schedule_steps"] // epoch_steps))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.save()
 
