@@ -64,7 +64,7 @@ suite() {
 }
 
 # The tests without gRPC: cheap to build with sanitizers, and where memory is touched by hand.
-quick_targets=(core_arithmetic_test core_kernels_test core_text_test core_learner_test core_pocketnn_test
+quick_targets=(core_arithmetic_test core_kernels_test core_parallel_test core_text_test core_learner_test core_pocketnn_test core_niti_test
   core_checkpoint_test core_oracle_test daemon_storage_test daemon_hosting_test client_datasets_test crash_test)
 quick_pattern="^($(IFS='|'; echo "${quick_targets[*]}"))\\."
 

@@ -52,7 +52,7 @@ TABLES = {
             piece=100, hold_out=300),
     ),
     "online": (
-        Row("batch-1", "online.yaml", "mnist", ((TWINS, "95.18 to 96.68"),), 93.5, epochs=1, seeds=(1,),
+        Row("batch-1", "niti/mnist-online", "mnist", ((TWINS, "95.18 to 96.68"),), 93.5, epochs=1, seeds=(1,),
             options=("--in-order",)),
     ),
     "cifar": (
