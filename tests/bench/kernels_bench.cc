@@ -76,6 +76,11 @@ constexpr Size kLargeSizes[] = {
     {20, 512, 512}, {20, 512, 3136}, {64, 512, 512}, {64, 512, 3136}, {256, 512, 512}};
 constexpr Size kSmallSize = {20, 100, 784};
 
+[[maybe_unused]] bool HasVnni() {
+  const auto levels = kernels::UsableLevels();
+  return std::find(levels.begin(), levels.end(), Level::kAvx512) != levels.end();
+}
+
 Job Int8Product(Level level, const Size& size) {
   const auto x = RandomMatrix<int8_t>(size.rows, size.depth, 127);
   const auto plain = RandomMatrix<int8_t>(size.depth, size.columns, 127);
@@ -90,6 +95,9 @@ Job Int8Product(Level level, const Size& size) {
   peer->Run();
   job.work();
   if (!std::equal(z->elements().begin(), z->elements().end(), peer_z->elements().begin())) {
+    // Without VNNI oneDNN adds pairs of products in 16 bits, which saturate: not the same work.
+    // https://oneapi-src.github.io/oneDNN/dev_guide_int8_computations.html
+    if (!HasVnni()) return job;
     std::fprintf(stderr, "oneDNN has another result\n");
     std::abort();
   }

@@ -18,15 +18,18 @@ int32_t DropoutExponent(uint32_t drop_permille) {
   return exponent;
 }
 
+// Of a checked spec: at most kLayerElementsMax, which every machine can address.
+constexpr size_t Count(uint64_t shape_count) { return static_cast<size_t>(shape_count); }
+
 Follower MakeFollower(const LayerSpec& spec, const LayerShape& shape, size_t layer) {
   Follower follower = {};
   follower.kind = spec.kind;
   follower.layer = layer;
-  follower.in_elements = shape.in.elements();
-  follower.out_elements = shape.out.elements();
+  follower.in_elements = Count(shape.in.elements());
+  follower.out_elements = Count(shape.out.elements());
   if (spec.kind == LayerKind::kMaxPool) {
-    follower.pool = {shape.in.height, shape.in.width, shape.in.channels, spec.kernel.height,
-                     spec.kernel.width};
+    follower.pool = {Count(shape.in.height), Count(shape.in.width), Count(shape.in.channels),
+                     spec.kernel.height, spec.kernel.width};
   } else {
     follower.drop_permille = spec.drop_permille;
     follower.exponent = DropoutExponent(spec.drop_permille);
@@ -36,9 +39,8 @@ Follower MakeFollower(const LayerSpec& spec, const LayerShape& shape, size_t lay
 
 kernels::ConvolutionShape ConvolutionOf(const LayerSpec& layer, const LayerShape& shape) {
   const RowShape& in = shape.in;
-  return {in.height,           in.width,           in.channels,
-          layer.kernel.height, layer.kernel.width, layer.padding.height,
-          layer.padding.width, layer.units};
+  return {Count(in.height),   Count(in.width),      Count(in.channels),  layer.kernel.height,
+          layer.kernel.width, layer.padding.height, layer.padding.width, layer.units};
 }
 
 uint64_t FanOut(const LayerSpec& layer) {
@@ -53,11 +55,11 @@ Stage::Stage(const ModelSpec& spec, const std::vector<LayerShape>& shapes, size_
     : layer(first),
       kind(spec.layers[first].kind),
       relu(spec.layers[first].activation == Activation::kRelu),
-      in_elements(shapes[first].in.elements()),
-      positions(shapes[first].out.height * shapes[first].out.width),
+      in_elements(Count(shapes[first].in.elements())),
+      positions(Count(shapes[first].out.height * shapes[first].out.width)),
       units(spec.layers[first].units),
-      fan_in(shapes[first].fan_in),
-      out_elements(shapes[first].out.elements()),
+      fan_in(Count(shapes[first].fan_in)),
+      out_elements(Count(shapes[first].out.elements())),
       exponent(WeightExponent(shapes[first].fan_in, FanOut(spec.layers[first]))),
       weights(fan_in, units) {
   const LayerSpec& own = spec.layers[first];

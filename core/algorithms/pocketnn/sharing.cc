@@ -53,7 +53,8 @@ void PocketNnLearner::CutWeights() {
   for (size_t l = 0; l < network_.layers.size(); ++l) {
     const DenseLayer& layer = network_.layers[l];
     const size_t lines = layer.weights.lines();
-    const size_t parts = std::min<size_t>(lines, lines * CostOf(layer) / part_cost + 1);
+    const size_t parts =
+        static_cast<size_t>(std::min<uint64_t>(lines, lines * CostOf(layer) / part_cost + 1));
     for (size_t p = 0; p < parts; ++p) {
       weight_parts_.push_back({l, {lines * p / parts, lines * (p + 1) / parts}});
     }
