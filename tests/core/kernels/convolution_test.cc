@@ -150,7 +150,7 @@ std::vector<Case> CasesForScratch(std::mt19937_64& random) {
   while (cases.size() < 40) {
     ConvolutionShape shape = {
         2 + OneTo(random, 9), 2 + OneTo(random, 20), 31 + OneTo(random, 20), 3, 3,
-        random() % 3,         random() % 3,          31 + OneTo(random, 30)};
+        OneTo(random, 3) - 1, OneTo(random, 3) - 1,  31 + OneTo(random, 30)};
     cases.push_back({OneTo(random, 3), shape});
   }
   return cases;
