@@ -79,7 +79,7 @@ stage "bit identity (arm64, emulated)" deploy/cross/test-levels.sh arm64 core_id
 stage "general registers only (x86-64)" deploy/cross/check-general-regs.py build/dev
 stage "general registers only (arm64)" deploy/cross/check-general-regs.py build/cross/arm64/objects
 stage "vector units without floats" deploy/cross/check-simd-units.sh build/dev build/cross/armel/objects build/cross/arm64/objects
-stage "no floating-point type" deploy/cross/check-float-types.py build/dev
+stage "no floating-point type (engine, storage)" deploy/cross/check-float-types.py build/dev core daemon/storage
 if [ "$all" = no ]; then
   stage "build (asan, engine to hosting)" build asan "${quick_targets[@]}"
   stage "tests (asan, engine to hosting)" suite asan -R "$quick_pattern"
@@ -95,6 +95,7 @@ else
   for arch in armel armhf arm64; do
     stage "kernel levels ($arch, emulated)" deploy/cross/test-levels.sh "$arch"
   done
+  stage "no floating-point type" deploy/cross/check-float-types.py build/dev
   stage "cross-build and packages (amd64)" deploy/cross/build.sh amd64
   stage "packages (amd64)" tests/packages/run.sh amd64
 fi

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Promise P1: no floating-point type, value or expression in the syntax trees of our files.
 
-  check-float-types.py BUILD_FOLDER       a build with compile_commands.json and generated sources
+  check-float-types.py BUILD_FOLDER [PART...]     a build with compile_commands.json and generated sources
 
-Asks clang-query about every unit of core, proto, daemon and client, and the headers of ours that they include.
+Asks clang-query about every unit of core, proto, daemon and client (or of the folders PART), and the headers of ours
+that they include.
 It alone sees constants that the compiler folds, plain copies and unused inline functions. First proves that
 it finds every line of fixtures/float_folded.cc that has floating point. An answer is kept under
 BUILD_FOLDER/float-types for as long as the unit's own sources, their flags and this check stay the same.
@@ -82,16 +83,17 @@ def fingerprint(entry, source, generated, query):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     build = os.path.abspath(sys.argv[1])
+    parts = tuple(os.path.join(ROOT, part, "") for part in sys.argv[2:] or ("core", "proto", "daemon", "client"))
     folder = os.path.join(build, "float-types")
     os.makedirs(folder, exist_ok=True)
     self_test(folder, build)
     query = write_query(folder, "ours.clang-query", OURS)
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as commands:
         entries = {os.path.join(e["directory"], e["file"]): e for e in json.load(commands)}
-    units = sorted(path for path in entries if re.match(OURS, path))
+    units = sorted(path for path in entries if re.match(OURS, path) and path.startswith(parts))
     if not units:
         sys.exit(f"{sys.argv[0]}: no unit of ours in {build}")
     generated = os.path.join(build, "proto", "generated")
