@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Promise P1 for the machine-specific units (core/kernels/isa): reads every instruction in their objects and fails at one
+# Promise P1 for the kernels, the machine-specific units among them: reads every instruction in their objects and fails at one
 # that calculates with floating-point numbers. Moves and bit operations that carry the name of a float type (movaps,
 # xorps, fmov) are not such. First proves for each machine that the check can fail.
 #
@@ -50,8 +50,8 @@ floats() {
     END { if (!seen) print "no instruction at all" }'
 }
 
-mapfile -t objects < <(find "$@" -path '*tally_kernels.dir/isa/*.o' | sort)
-[ ${#objects[@]} -gt 0 ] || { echo "$0: no object of core/kernels/isa under $*" >&2; exit 1; }
+mapfile -t objects < <(find "$@" -path '*tally_kernels.dir/*.o' | sort)
+[ ${#objects[@]} -gt 0 ] || { echo "$0: no object of core/kernels under $*" >&2; exit 1; }
 sample=$(mktemp --suffix=.o)
 trap 'rm -f "$sample"' EXIT
 for kind in $(for object in "${objects[@]}"; do machine "$object"; done | sort -u); do
@@ -68,4 +68,4 @@ for object in "${objects[@]}"; do
   [ -z "$found" ] || { bad=1; printf '%s:\n%s\n' "$object" "$found" >&2; }
 done
 [ $bad = 0 ] || { echo "$0: floating-point instructions in the units above" >&2; exit 1; }
-echo "${#objects[@]} units of core/kernels/isa contain no floating-point instruction"
+echo "${#objects[@]} units of core/kernels contain no floating-point instruction"
