@@ -69,13 +69,14 @@ quick_targets=(core_arithmetic_test core_kernels_test core_parallel_test core_te
 quick_pattern="^($(IFS='|'; echo "${quick_targets[*]}"))\\."
 
 mkdir -p build
-stage "install packages" deploy/install-deps.sh build test cross boards
+stage "install packages" deploy/install-deps.sh build test cross boards proof
 stage "build (dev)" build dev
 stage "tests (dev)" suite dev
 stage "checks of the house" tests/checks/run.sh
 stage "soft-float proof (armel)" deploy/cross/check-soft-float.sh
 stage "bit identity (armel, emulated)" deploy/cross/test-levels.sh armel core_identity_test
 stage "bit identity (arm64, emulated)" deploy/cross/test-levels.sh arm64 core_identity_test
+stage "syntax trees without floats (engine, storage)" deploy/cross/check-float-types.py build/dev core daemon/storage
 stage "general registers only (x86-64)" deploy/cross/check-general-regs.py build/dev
 stage "general registers only (arm64)" deploy/cross/check-general-regs.py build/cross/arm64/objects
 stage "vector units without floats" deploy/cross/check-simd-units.sh build/dev build/cross/armel/objects build/cross/arm64/objects
@@ -91,6 +92,7 @@ else
   stage "tests (tsan)" suite tsan
   export TALLY_LONG=1
   stage "long variants (dev)" suite dev
+  stage "syntax trees without floats (all of ours)" deploy/cross/check-float-types.py build/dev
   for arch in armel armhf arm64; do
     stage "kernel levels ($arch, emulated)" deploy/cross/test-levels.sh "$arch"
   done

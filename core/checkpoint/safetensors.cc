@@ -75,8 +75,8 @@ absl::Status TensorError(std::string_view name, std::string_view what) {
 
 const Value* FindKey(const text::Map& map, std::string_view key) {
   const auto found =
-      std::find_if(map.begin(), map.end(), [&](const auto& entry) { return entry.first == key; });
-  return found == map.end() ? nullptr : &found->second;
+      std::find_if(map.begin(), map.end(), [&](const auto& entry) { return entry.key == key; });
+  return found == map.end() ? nullptr : &found->value;
 }
 
 bool ReadIntegers(const Value* value, std::vector<uint64_t>& out) {

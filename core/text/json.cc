@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "core/text/limits.h"
 #include "core/text/status_macros.h"
@@ -120,8 +121,8 @@ absl::Status JsonParser::ParseMap(int32_t depth, Value& out) {
     SkipSpace();
     if (!Take(':')) return Error(StrCat("expected ':' after a key, ", Found()));
     SkipSpace();
-    auto& entry = map.emplace_back(std::move(key), Value());
-    TALLY_RETURN_IF_ERROR(ParseValue(depth + 1, entry.second));
+    map.push_back({.key = std::move(key), .value = {}});
+    TALLY_RETURN_IF_ERROR(ParseValue(depth + 1, map.back().value));
     SkipSpace();
     if (Take('}')) return absl::OkStatus();
     if (!Take(',')) return Error(StrCat("expected ',' or '}', ", Found()));

@@ -334,7 +334,7 @@ void ObjectReader::StringList(std::string_view key, size_t max_items,
 bool ObjectReader::Has(std::string_view key) const {
   const auto* map = std::get_if<Map>(&value_.data);
   return map != nullptr && std::any_of(map->begin(), map->end(),
-                                       [&](const auto& entry) { return entry.first == key; });
+                                       [&](const auto& entry) { return entry.key == key; });
 }
 
 void ObjectReader::Require(std::string_view key) {

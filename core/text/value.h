@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,8 +18,9 @@
 namespace tally::text {
 
 struct Value;
+struct Entry;
 using List = std::vector<Value>;
-using Map = std::vector<std::pair<std::string, Value>>;  // in document order, keys unique
+using Map = std::vector<Entry>;  // in document order, keys unique
 
 // An integer literal is kept as sign and magnitude so that the whole of int64 and uint64 fits.
 struct Integer {
@@ -32,6 +32,13 @@ struct Value {
   std::variant<bool, Integer, std::string, List, Map> data;
   std::string origin;  // file name, or "request" and the like
   int32_t line = 0;    // 1-based; 0 where the format has no lines worth naming (one-line JSON)
+};
+
+// One key of a map. Not a std::pair: its constructors ask what Value can do, and Value's variant asks
+// the same of its vectors, a circle that clang 14 refuses.
+struct Entry {
+  std::string key;
+  Value value;
 };
 
 // YAML 1.2 core scalars: true/false; [-+]?[0-9]+ is an integer, as are 0x and 0o forms; quoted

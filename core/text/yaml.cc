@@ -9,6 +9,7 @@
 #include <limits>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "core/text/limits.h"
 #include "core/text/strings.h"
@@ -229,7 +230,9 @@ Value* TreeBuilder::Place(const YAML::Mark& mark) {
     // A value is found by its key: that line is what a person looks for.
     Frame& frame = open_.back();
     line = frame.key_line;
-    value = &std::get<Map>(frame.value->data).emplace_back(std::move(frame.key), Value()).second;
+    Map& map = std::get<Map>(frame.value->data);
+    map.push_back({.key = std::move(frame.key), .value = {}});
+    value = &map.back().value;
     frame.has_key = false;
   }
   value->origin = origin_;

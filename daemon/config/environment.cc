@@ -147,8 +147,8 @@ text::Value* EntryOf(text::Map& map, const std::string& part, const std::string&
   for (auto& [key, value] : map) {
     if (key == part) return &value;
   }
-  return &map.emplace_back(part, text::Value{.data = text::Map(), .origin = origin, .line = 0})
-              .second;
+  map.push_back({.key = part, .value = {.data = text::Map(), .origin = origin, .line = 0}});
+  return &map.back().value;
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST(JsonTest, NamesTheLineWhenTheTextHasLines) {
   EXPECT_EQ(Parsed("{\n\"a\": 1,\n\"b\": 1.5}"), "request:3: number 1.5: integers only");
   const auto value = ParseJson("{\n\"a\":\n[1]}", "request");
   ASSERT_TRUE(value.ok());
-  EXPECT_EQ(std::get<Map>(value->data)[0].second.line, 3);
+  EXPECT_EQ(std::get<Map>(value->data)[0].value.line, 3);
   EXPECT_EQ(ParseJson("{}", "request")->line, 0);
 }
 

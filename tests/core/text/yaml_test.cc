@@ -88,10 +88,10 @@ TEST(YamlTest, AValueHasTheLineOfItsKey) {
   const auto value = ParseYaml("a: 1\nlimits:\n  rows: 5\nlist:\n  - 7\n", "t.yaml");
   ASSERT_TRUE(value.ok()) << value.status();
   const Map& map = std::get<Map>(value->data);
-  EXPECT_EQ(map[1].second.line, 2);
-  EXPECT_EQ(std::get<Map>(map[1].second.data)[0].second.line, 3);
-  EXPECT_EQ(std::get<List>(map[2].second.data)[0].line, 5);
-  EXPECT_EQ(map[1].second.origin, "t.yaml");
+  EXPECT_EQ(map[1].value.line, 2);
+  EXPECT_EQ(std::get<Map>(map[1].value.data)[0].value.line, 3);
+  EXPECT_EQ(std::get<List>(map[2].value.data)[0].line, 5);
+  EXPECT_EQ(map[1].value.origin, "t.yaml");
 }
 
 TEST(YamlTest, ReportsTheLibrarysErrorsWithTheirLine) {
