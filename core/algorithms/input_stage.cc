@@ -7,6 +7,7 @@
 #include "core/arithmetic/check.h"
 #include "core/arithmetic/rounding.h"
 #include "core/kernels/standardise.h"
+#include "core/learner/standardisation_constants.h"
 #include "core/text/strings.h"
 
 namespace tally {
@@ -17,24 +18,9 @@ constexpr size_t kTableSize = 256;
 constexpr size_t kTableChannelsMax = 64;
 constexpr size_t kPartElements = 1024;
 
-size_t ConstantCount(const ModelSpec& spec) {
-  if (spec.preprocessing.kind == PreprocessingKind::kNone) {
-    return 0;
-  }
-  switch (spec.preprocessing.scope) {
-    case PreprocessingScope::kGlobal:
-      return 1;
-    case PreprocessingScope::kElement:
-      return spec.InputElements();
-    case PreprocessingScope::kChannel:
-      return spec.input.shape.back();
-  }
-  TALLY_CHECK(false);
-}
-
 // Constants are spread over the elements for the kernels, unless there is one pair for all.
 size_t SpreadCount(const ModelSpec& spec) {
-  const size_t constants = ConstantCount(spec);
+  const size_t constants = StandardisationConstants(spec);
   return spec.preprocessing.scope == PreprocessingScope::kGlobal ? constants
          : constants == 0                                        ? 0
                                                                  : spec.InputElements();
@@ -49,7 +35,7 @@ InputStage::InputStage(const ModelSpec& spec)
       unit_(static_cast<int32_t>(spec.preprocessing.unit)),
       calibration_samples_(spec.preprocessing.calibration_samples),
       scope_(spec.preprocessing.scope) {
-  const size_t constants = ConstantCount(spec);
+  const size_t constants = StandardisationConstants(spec);
   if (constants == 0) {
     PrepareTables();
     return;
@@ -84,7 +70,7 @@ uint32_t InputStage::MagnitudeMax(const ModelSpec& spec) {
 
 uint64_t InputStage::Bytes(const ModelSpec& spec) {
   // Calibration sums (int64) live for the time of one call.
-  return ConstantCount(spec) * (2 * sizeof(int32_t) + sizeof(int64_t)) +
+  return StandardisationConstants(spec) * (2 * sizeof(int32_t) + sizeof(int64_t)) +
          SpreadCount(spec) * (sizeof(TruncDivider32) + sizeof(int32_t)) +
          kTableChannelsMax * kTableSize;
 }

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/arithmetic/check.h"
 #include "core/learner/layer_shapes.h"
 #include "core/learner/model_spec_names.h"
 #include "core/learner/model_spec_reader.h"
+#include "core/learner/standardisation_constants.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
 #include "core/text/utf8.h"
@@ -38,22 +38,9 @@ absl::Status CheckInput(const InputSpec& input) {
   return absl::OkStatus();
 }
 
-// Pairs of constants that the scope asks for.
-size_t ConstantCount(const ModelSpec& spec) {
-  switch (spec.preprocessing.scope) {
-    case PreprocessingScope::kGlobal:
-      return 1;
-    case PreprocessingScope::kElement:
-      return spec.InputElements();
-    case PreprocessingScope::kChannel:
-      return spec.input.shape.back();
-  }
-  TALLY_CHECK(false);
-}
-
 absl::Status CheckConstants(const ModelSpec& spec) {
   const PreprocessingSpec& preprocessing = spec.preprocessing;
-  const size_t wanted = ConstantCount(spec);
+  const size_t wanted = StandardisationConstants(spec);
   const auto check_size = [&](std::string_view field, size_t size) {
     if (size == wanted) return absl::OkStatus();
     return FieldError(
