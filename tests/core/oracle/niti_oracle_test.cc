@@ -169,6 +169,19 @@ constexpr Option kOptions[] = {
        spec.niti.decay_bits = 10;
      }},
     {"GradientFloor", [](ModelSpec& spec) { spec.niti.gradient_bits_min = 14; }},
+    {"ShortMemory", [](ModelSpec& spec) { spec.niti.range_memory = 1; }},
+    {"LongMemory", [](ModelSpec& spec) { spec.niti.range_memory = 7; }},
+    {"FineMemoryWithAFloor",
+     [](ModelSpec& spec) {
+       spec.niti.weight_bits = 16;
+       spec.niti.range_memory = 3;
+       spec.niti.gradient_bits_min = 10;
+     }},
+    {"MemoryOfOneRow",
+     [](ModelSpec& spec) {
+       spec.batch_size = 1;
+       spec.niti.range_memory = 4;
+     }},
     {"GoldenStart", [](ModelSpec& spec) { spec.niti.profile = NitiProfile::kGolden; }},
     {"Reference", [](ModelSpec& spec) { spec.niti.profile = NitiProfile::kReference; }},
     {"HalfDropped", [](ModelSpec& spec) { AddDropout(spec, 500); }},
@@ -236,6 +249,8 @@ TEST(NitiOracleTest, EveryMuGivesTheSameState) {
     for (const uint32_t bits : {8, 16}) {
       ModelSpec spec = Spec(kDense);
       spec.niti.weight_bits = bits;
+      // Under the limit of a remembered range, 31 + mu, too.
+      spec.niti.range_memory = bits == 8 ? 20 : 0;
       // One mini-batch in ten moves weights even where mu alone would not.
       spec.learning_rate.clear();
       for (uint64_t step = 0; step < kSteps; step += 10) {

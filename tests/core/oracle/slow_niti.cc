@@ -264,13 +264,31 @@ void SlowNiti::Decay(State& layer) const {
   }
 }
 
-void SlowNiti::Update(State& layer, int64_t mu) const {
+// What the gradient is measured by.
+int64_t SlowNiti::Remembered(State& layer, int64_t mu, int64_t shifts) const {
+  const int64_t own = layer.trace.range;
+  if (options_.range_memory == 0) return own;
+  layer.record_age += 1;
+  if (own + shifts >= layer.record) {
+    layer.record = own + shifts;
+    layer.record_age = 0;
+  }
+  if (layer.record_age == options_.range_memory) {
+    layer.record -= 1;
+    layer.record_age = 0;
+  }
+  const int64_t remembered = std::min(layer.record - shifts, 31 + mu);
+  return std::max(own, remembered);
+}
+
+void SlowNiti::Update(State& layer, int64_t mu, int64_t shifts) const {
   if (options_.decay_bits > 0) Decay(layer);
   layer.trace.max_gradient = MaxMagnitude(layer.gradient);
   layer.trace.range = options_.wraps ? ActivationRange(layer.trace.max_gradient)
                                      : GradientRange(layer.trace.max_gradient);
   if (layer.trace.range == 0) return;
-  const int64_t k = std::max(layer.trace.range, options_.gradient_bits_min) - mu;
+  const int64_t range = Remembered(layer, mu, shifts);
+  const int64_t k = std::max(range, options_.gradient_bits_min) - mu;
   for (size_t i = 0; i < layer.weights.size(); ++i) {
     const int64_t g = layer.gradient[i];
     if (layer.fine.empty()) {
@@ -321,7 +339,12 @@ int64_t SlowNiti::TrainStep(const std::vector<int64_t>& rows, const std::vector<
   errors_ = LossErrors(labels);
   std::vector<int64_t> errors = errors_;
   for (size_t l = layers_.size(); l-- > 0;) errors = PassBack(l, errors);
-  for (const size_t l : weighted_) Update(layers_[l], mu);
+  int64_t shifts = 0;
+  for (size_t w = weighted_.size(); w-- > 0;) {
+    State& layer = layers_[weighted_[w]];
+    Update(layer, mu, shifts);
+    shifts += layer.trace.error_shift.value_or(0);
+  }
   ++step_;
   return correct;
 }

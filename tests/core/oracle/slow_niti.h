@@ -8,6 +8,10 @@
 //   backward     scattered: each output error adds to the gradient of every weight it met and to
 //                the error of every input it saw; ReLU passes where the value before it was > 0
 //   update       after the whole backward pass, weights of before the update everywhere
+//   memory       with range_memory n, in the scale of the loss: S = range of the gradient + the
+//                shifts of all errors above the layer. The record is S if S is not below it; else
+//                it falls by 1 at every n-th mini-batch in a row. The gradient is measured by the
+//                record less those shifts, if that is more than its own range; by at most 31 + mu
 //
 // Draws are Philox's (slow_philox.h), key = seed, tensor = 8 * place among all layers, from 0, and
 //
@@ -67,6 +71,7 @@ struct SlowNitiOptions {
   bool fine_weights = false;  // 16 bits: 256 times finer, rounded to 8 bits for every product
   LossRounding loss_rounding = LossRounding::kPseudoStochastic;
   int64_t gradient_bits_min = 0;
+  int64_t range_memory = 0;
   int64_t decay_bits = 0;
   bool wraps = false;  // casts and dropped gradients of the published code (reference profile)
   uint64_t seed = 0;   // of the draws
@@ -107,6 +112,9 @@ class SlowNiti {
     return layers_[weighted_[layer]].fine;
   }
   int64_t exponent(size_t layer) const { return layers_[weighted_[layer]].weight_exponent; }
+  // With range_memory: the record, and mini-batches since it was met.
+  int64_t record(size_t layer) const { return layers_[weighted_[layer]].record; }
+  int64_t record_age(size_t layer) const { return layers_[weighted_[layer]].record_age; }
   const SlowTrace& trace(size_t layer) const { return layers_[weighted_[layer]].trace; }
   size_t layers() const { return weighted_.size(); }
 
@@ -125,6 +133,8 @@ class SlowNiti {
     std::vector<int64_t> weights;  // [out][kernel row][kernel column][in]
     std::vector<int64_t> fine;     // likewise; empty with 8-bit weights
     int64_t weight_exponent = 0;
+    int64_t record = 0;
+    int64_t record_age = 0;
 
     SlowTensor input;               // of the last mini-batch
     SlowTensor output;              // requantised; before ReLU
@@ -148,7 +158,9 @@ class SlowNiti {
   SlowTensor Unpool(const State& layer, const std::vector<int64_t>& errors) const;
   std::vector<int64_t> PassBack(size_t layer, const std::vector<int64_t>& errors);
   void Decay(State& layer) const;
-  void Update(State& layer, int64_t mu) const;
+  // `shifts`: of the errors of all layers above.
+  void Update(State& layer, int64_t mu, int64_t shifts) const;
+  int64_t Remembered(State& layer, int64_t mu, int64_t shifts) const;
 
   SlowNitiOptions options_;
   std::vector<State> layers_;

@@ -53,6 +53,7 @@ SlowNitiOptions OptionsOf(const ModelSpec& spec) {
   return {.fine_weights = spec.niti.weight_bits == 16,
           .loss_rounding = spec.niti.loss_rounding,
           .gradient_bits_min = spec.niti.gradient_bits_min,
+          .range_memory = spec.niti.range_memory,
           .decay_bits = spec.niti.decay_bits,
           .wraps = spec.niti.profile == NitiProfile::kReference,
           .seed = spec.seed};
@@ -170,6 +171,9 @@ State SlowNitiModel::state() const {
     const bool fine = spec_.niti.weight_bits == 16;
     state[Name(l, "weights")] = fine ? network_.fine_weights(l) : network_.weights(l);
     state[Name(l, "exponent")] = {network_.exponent(l)};
+    if (spec_.niti.range_memory == 0) continue;
+    state[Name(l, "range")] = {network_.record(l)};
+    state[Name(l, "range_age")] = {network_.record_age(l)};
   }
   return state;
 }
