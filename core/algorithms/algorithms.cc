@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const ModelSpec& spec,
 }
 
 uint64_t LearnerBytes(const ModelSpec& spec, size_t threads) {
-  return spec.algorithm == kNitiName ? niti::NitiLearner::Bytes(spec)
+  return spec.algorithm == kNitiName ? niti::NitiLearner::Bytes(spec, threads)
                                      : pocketnn::PocketNnLearner::Bytes(spec, threads);
 }
 

@@ -18,11 +18,6 @@
 namespace tally::niti {
 namespace {
 
-// Rows of activations as rows of positions.
-MatrixView<const int8_t> AsPositions(MatrixView<const int8_t> rows, const Stage& stage) {
-  return {rows.data, rows.rows * stage.positions, stage.units};
-}
-
 void Mask(std::span<const int8_t> mask, MatrixView<int8_t> rows) {
   for (size_t r = 0; r < rows.rows; ++r) {
     int8_t* row = rows.Row(r);
@@ -43,6 +38,8 @@ NitiLearner::NitiLearner(const ModelSpec& spec, const LearnerOptions& options)
       predictions_(spec.batch_size),
       shared_(2),
       error_rows_(Shape({spec.batch_size, spec.classes})) {
+  const WorkerPool* workers = options.environment.workers;
+  parts_.resize(PartsMax(spec, workers == nullptr ? 1 : workers->threads()));
   size_t sums = 0;
   size_t widest = 0;
   size_t kernel_scratch = 0;
@@ -61,7 +58,9 @@ NitiLearner::NitiLearner(const ModelSpec& spec, const LearnerOptions& options)
   for (Tensor<int8_t>& scratch : scratch_) {
     scratch = Tensor<int8_t>(Shape({spec.batch_size, widest}));
   }
-  if (kernel_scratch > 0) kernel_scratch_ = Tensor<int16_t>(Shape({kernel_scratch}));
+  for (Part& part : parts_) {
+    if (kernel_scratch > 0) part.kernel_scratch = Tensor<int16_t>(Shape({kernel_scratch}));
+  }
   StartFineWeights();
 }
 
@@ -69,11 +68,14 @@ NitiLearner::StageTraining NitiLearner::MakeStageTraining(const Stage& stage) co
   const size_t batch = spec_.batch_size;
   StageTraining training;
   const LayerShape shape = LayerShapes(spec_)[stage.layer];
-  if (options_.always_wide || options_.environment.collective != nullptr ||
-      NeedsWideSums(spec_, shape)) {
-    training.wide_sums = kernels::PanelSums<int64_t>(stage.fan_in, stage.units);
-  } else {
-    training.narrow_sums = kernels::PanelSums<int32_t>(stage.fan_in, stage.units);
+  const bool wide = options_.always_wide || options_.environment.collective != nullptr ||
+                    NeedsWideSums(spec_, shape);
+  for (size_t p = 0; p < parts_.size(); ++p) {
+    if (wide) {
+      training.wide_sums.emplace_back(stage.fan_in, stage.units);
+    } else {
+      training.narrow_sums.emplace_back(stage.fan_in, stage.units);
+    }
   }
   training.output = Tensor<int8_t>(Shape({batch, stage.out_elements}));
   for (const Follower& follower : stage.followers) {
@@ -113,9 +115,10 @@ StepReport NitiLearner::TrainStep(const RowBatch& rows, std::span<const uint32_t
     first_row_ = options_.environment.collective->RowsBefore(rows.rows);
   network_.input.ReadInt8(augmentation_.Apply(rows, step_, first_row_),
                           input_.matrix().FirstRows(rows.rows));
-  Forward(rows.rows);
+  CutRows(rows.rows);
+  Forward();
   StepReport report = ComputeLoss(rows.rows, labels);
-  Backward(rows.rows);
+  Backward();
   if (options_.environment.collective != nullptr) {
     shared_ = {report.loss, static_cast<int64_t>(report.correct)};
     options_.environment.collective->Sum(shared_);
@@ -126,70 +129,83 @@ StepReport NitiLearner::TrainStep(const RowBatch& rows, std::span<const uint32_t
   return report;
 }
 
-uint64_t NitiLearner::SharedMax(uint64_t own) {
-  if (options_.environment.collective == nullptr) return own;
-  int64_t value = static_cast<int64_t>(own);
-  options_.environment.collective->Max({&value, 1});
-  return static_cast<uint64_t>(value);
-}
-
-MatrixView<const int8_t> NitiLearner::StageInput(size_t stage, size_t rows) const {
+MatrixView<const int8_t> NitiLearner::StageInput(size_t stage, const Part& part) const {
   const Tensor<int8_t>& input = stage == 0 ? input_ : training_[stage - 1].output;
-  return input.matrix().FirstRows(rows);
+  return input.matrix().SomeRows(part.first, part.rows);
 }
 
-void NitiLearner::Forward(size_t rows) {
+MatrixView<int8_t> NitiLearner::Scratch(size_t array, const Part& part, size_t columns) {
+  // Each part begins at the widest row's place, so that parts never meet, whatever the columns.
+  return {scratch_[array].matrix().Row(part.first), part.rows, columns};
+}
+
+MatrixView<int8_t> NitiLearner::Buffer(size_t stage, size_t pools_done, const Part& part,
+                                       size_t columns) {
+  if (pools_done < training_[stage].places.size()) return Scratch(pools_done % 2, part, columns);
+  return training_[stage].output.matrix().SomeRows(part.first, part.rows);
+}
+
+void NitiLearner::Forward() {
   int32_t exponent = kInputExponent;
   for (size_t s = 0; s < network_.stages.size(); ++s) {
     const Stage& stage = network_.stages[s];
     StageTraining& training = training_[s];
-    const MatrixView<int32_t> z = {sums_.data(), rows * stage.positions, stage.units};
-    uint64_t max = 0;
-    const auto find_max = [&](size_t first, size_t count) {
-      const std::span<const int32_t> done = {z.Row(first), count * stage.units};
-      max = std::max<uint64_t>(max, kernels::MaxMagnitude(done));
+    const auto sums_of = [&](const Part& part) {
+      return MatrixView<int32_t>{sums_.data() + part.first * stage.sum_elements(),
+                                 part.rows * stage.positions, stage.units};
     };
-    stage.Multiply(StageInput(s, rows), z, find_max, kernel_scratch_.elements());
-    training.trace.sum_max = SharedMax(max);
+    ForEachPart([&](Part& part) {
+      const MatrixView<int32_t> z = sums_of(part);
+      uint64_t max = 0;
+      const auto find_max = [&](size_t first, size_t count) {
+        const std::span<const int32_t> done = {z.Row(first), count * stage.units};
+        max = std::max<uint64_t>(max, kernels::MaxMagnitude(done));
+      };
+      stage.Multiply(StageInput(s, part), z, find_max, part.kernel_scratch.elements());
+      part.max = max;
+    });
+    training.trace.sum_max = SharedMax();
     training.trace.forward_shift = RequantisationShift(training.trace.sum_max);
-    const MatrixView<int8_t> out = Buffer(s, 0, rows, stage.sum_elements());
-    Narrow(z.elements(),
-           {.shift = training.trace.forward_shift, .relu = stage.relu, .wraps = wraps_},
-           out.elements());
-    exponent += stage.exponent + training.trace.forward_shift + RunFollowers(s, rows);
+    exponent += stage.exponent + training.trace.forward_shift + DrawMasks(s);
     training.trace.output_exponent = exponent;
+    ForEachPart([&](Part& part) {
+      Narrow(sums_of(part).elements(),
+             {.shift = training.trace.forward_shift, .relu = stage.relu, .wraps = wraps_},
+             Buffer(s, 0, part, stage.sum_elements()).elements());
+      RunFollowers(s, part);
+    });
   }
 }
 
-MatrixView<int8_t> NitiLearner::Buffer(size_t stage, size_t pools_done, size_t rows,
-                                       size_t columns) {
-  const bool is_last = pools_done == training_[stage].places.size();
-  Tensor<int8_t>& tensor = is_last ? training_[stage].output : scratch_[pools_done % 2];
-  return {tensor.data(), rows, columns};
-}
-
-int32_t NitiLearner::RunFollowers(size_t s, size_t rows) {
-  StageTraining& training = training_[s];
-  size_t pools = 0;
-  size_t masks = 0;
+int32_t NitiLearner::DrawMasks(size_t s) {
   int32_t exponent = 0;
+  size_t masks = 0;
   for (const Follower& follower : network_.stages[s].followers) {
-    const MatrixView<int8_t> in = Buffer(s, pools, rows, follower.in_elements);
-    if (follower.kind == LayerKind::kMaxPool) {
-      Tensor<uint8_t>& places = training.places[pools++];
-      kernels::MaxPool(in, follower.pool, Buffer(s, pools, rows, follower.out_elements),
-                       places.matrix().FirstRows(rows));
-      continue;
-    }
-    Tensor<int8_t>& mask = training.masks[masks++];
+    if (follower.kind != LayerKind::kDropout) continue;
+    Tensor<int8_t>& mask = training_[s].masks[masks++];
     UniformDraws draws(spec_.seed, step_, TensorId(follower.layer, TensorUse::kDropout));
     for (size_t i = 0; i < mask.size(); ++i) {
       mask[i] = draws.At(i, 1000) < follower.drop_permille ? int8_t{0} : int8_t{-1};
     }
-    Mask(mask.elements(), in);
     exponent += follower.exponent;
   }
   return exponent;
+}
+
+void NitiLearner::RunFollowers(size_t s, const Part& part) {
+  StageTraining& training = training_[s];
+  size_t pools = 0;
+  size_t masks = 0;
+  for (const Follower& follower : network_.stages[s].followers) {
+    const MatrixView<int8_t> in = Buffer(s, pools, part, follower.in_elements);
+    if (follower.kind == LayerKind::kDropout) {
+      Mask(training.masks[masks++].elements(), in);
+      continue;
+    }
+    Tensor<uint8_t>& places = training.places[pools++];
+    kernels::MaxPool(in, follower.pool, Buffer(s, pools, part, follower.out_elements),
+                     places.matrix().SomeRows(part.first, part.rows));
+  }
 }
 
 StepReport NitiLearner::ComputeLoss(size_t rows, std::span<const uint32_t> labels) {
@@ -213,60 +229,82 @@ StepReport NitiLearner::ComputeLoss(size_t rows, std::span<const uint32_t> label
   return report;
 }
 
-void NitiLearner::Backward(size_t rows) {
-  MatrixView<const int8_t> d = error_rows_.matrix().FirstRows(rows);
+void NitiLearner::Backward() {
+  for (size_t p = 0; p < parts_used_; ++p) {
+    parts_[p].d = error_rows_.matrix().SomeRows(parts_[p].first, parts_[p].rows);
+    parts_[p].free = 0;
+  }
   error_exponent_ = 0;
-  size_t free = 0;  // the scratch array that d is not in
   for (size_t s = network_.stages.size(); s-- > 0;) {
-    const Stage& stage = network_.stages[s];
-    const MatrixView<const int8_t> positions = AsPositions(d, stage);
-    const MatrixView<int8_t> below = {scratch_[free].data(), rows, stage.in_elements};
-    if (s > 0) PassBack(s, positions, below);
-    UpdateStage(s, StageInput(s, rows), positions);
-    if (s == 0) break;
-    error_exponent_ += training_[s].trace.error_shift;
-    d = PassBackFollowers(s - 1, below, free);
+    // Weights move when the errors have passed them.
+    ForEachPart([&](Part& part) {
+      const Stage& stage = network_.stages[s];
+      const size_t index = static_cast<size_t>(&part - parts_.data());
+      StageTraining& training = training_[s];
+      // Rows of activations as rows of positions.
+      part.d = {part.d.data, part.rows * stage.positions, stage.units};
+      if (training.wide_sums.empty()) {
+        stage.Gradient(StageInput(s, part), part.d, training.narrow_sums[index]);
+      } else {
+        stage.Gradient(StageInput(s, part), part.d, training.wide_sums[index]);
+      }
+    });
+    if (s > 0) PassBack(s);
+    UpdateStage(s);
+    if (s > 0) error_exponent_ += training_[s].trace.error_shift;
   }
 }
 
-void NitiLearner::PassBack(size_t s, MatrixView<const int8_t> d, MatrixView<int8_t> out) {
+void NitiLearner::PassBack(size_t s) {
   const Stage& stage = network_.stages[s];
   StageTraining& training = training_[s];
-  const MatrixView<int32_t> e = {sums_.data(), out.rows, out.columns};
-  stage.PassBack(d, e, kernel_scratch_.elements());
-  training.trace.error_max = SharedMax(kernels::MaxMagnitude(e.elements()));
+  const auto errors_of = [&](const Part& part) {
+    return MatrixView<int32_t>{sums_.data() + part.first * stage.in_elements, part.rows,
+                               stage.in_elements};
+  };
+  ForEachPart([&](Part& part) {
+    const MatrixView<int32_t> e = errors_of(part);
+    stage.PassBack(part.d, e, part.kernel_scratch.elements());
+    part.max = kernels::MaxMagnitude(std::span<const int32_t>(e.elements()));
+  });
+  training.trace.error_max = SharedMax();
   training.trace.error_shift = RequantisationShift(training.trace.error_max);
   // What a ReLU below gave out tells through which elements errors pass.
   const bool gated = network_.stages[s - 1].relu;
-  Narrowing how = {.shift = training.trace.error_shift, .wraps = wraps_};
-  if (gated) how.gates = StageInput(s, out.rows).elements();
-  Narrow(e.elements(), how, out.elements());
+  ForEachPart([&](Part& part) {
+    Narrowing how = {.shift = training.trace.error_shift, .wraps = wraps_};
+    if (gated) how.gates = StageInput(s, part).elements();
+    const MatrixView<int8_t> out = Scratch(part.free, part, stage.in_elements);
+    Narrow(errors_of(part).elements(), how, out.elements());
+    part.d = out;
+    part.free = 1 - part.free;
+    PassBackFollowers(s - 1, part);
+  });
 }
 
-MatrixView<const int8_t> NitiLearner::PassBackFollowers(size_t s, MatrixView<int8_t> d,
-                                                        size_t& free) {
+void NitiLearner::PassBackFollowers(size_t s, Part& part) {
   const Stage& stage = network_.stages[s];
   StageTraining& training = training_[s];
   size_t pools = training.places.size();
   size_t masks = training.masks.size();
-  free = 1 - free;
   for (size_t f = stage.followers.size(); f-- > 0;) {
     const Follower& follower = stage.followers[f];
+    const MatrixView<int8_t> d = Scratch(1 - part.free, part, follower.out_elements);
     if (follower.kind == LayerKind::kDropout) {
       Mask(training.masks[--masks].elements(), d);
       continue;
     }
-    const MatrixView<int8_t> in = {scratch_[free].data(), d.rows, follower.in_elements};
-    kernels::MaxPoolError(d, training.places[--pools].matrix().FirstRows(d.rows), follower.pool,
-                          in);
-    d = in;
-    free = 1 - free;
+    const MatrixView<int8_t> in = Scratch(part.free, part, follower.in_elements);
+    kernels::MaxPoolError(d, training.places[--pools].matrix().SomeRows(part.first, part.rows),
+                          follower.pool, in);
+    part.d = in;
+    part.free = 1 - part.free;
   }
-  return d;
 }
 
-uint64_t NitiLearner::Bytes(const ModelSpec& spec) {
+uint64_t NitiLearner::Bytes(const ModelSpec& spec, size_t threads) {
   const uint64_t batch = spec.batch_size;
+  const uint64_t parts = PartsMax(spec, threads);
   // Names, labels and other small blocks.
   constexpr uint64_t kSmallBlocks = 16384;
   uint64_t bytes = kSmallBlocks + sizeof(NitiLearner);
@@ -288,12 +326,13 @@ uint64_t NitiLearner::Bytes(const ModelSpec& spec) {
     const uint64_t units = shape.out.channels;
     const uint64_t sum_count = kernels::PanelSums<int8_t>::Bytes(shape.fan_in, units);
     bytes += kernels::PackedMatrix<int8_t>::Bytes(shape.fan_in, units);
-    bytes += sum_count * (NeedsWideSums(spec, shape) ? sizeof(int64_t) : sizeof(int32_t));
+    bytes += parts * sum_count * (NeedsWideSums(spec, shape) ? sizeof(int64_t) : sizeof(int32_t));
     if (spec.niti.weight_bits == 16) bytes += sum_count * sizeof(int16_t);
     widest = std::max(widest, out);
     sums = std::max({sums, out, l == 0 ? 0 : shape.in.elements()});
   }
-  bytes += batch * (sums * sizeof(int32_t) + 2 * widest) + kernel_scratch * sizeof(int16_t);
+  bytes += batch * (sums * sizeof(int32_t) + 2 * widest);
+  bytes += parts * (kernel_scratch * sizeof(int16_t) + sizeof(Part));
   bytes += InputStage::Bytes(spec) + Augmentation::Bytes(spec);
   // Inputs; gradients and errors of the loss, and predictions.
   bytes += batch * (spec.InputElements() + spec.classes * (sizeof(int32_t) + 1) + sizeof(uint32_t));

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "core/algorithms/augmentation.h"
 #include "core/algorithms/niti/network.h"
@@ -51,7 +52,7 @@ class NitiLearner : public Learner {
   NitiLearner(const ModelSpec& spec, const LearnerOptions& options);
 
   // Bytes that a learner of this spec allocates, without a collective.
-  static uint64_t Bytes(const ModelSpec& spec);
+  static uint64_t Bytes(const ModelSpec& spec, size_t threads = 1);
 
   const ModelSpec& spec() const override { return spec_; }
   uint64_t step() const override { return step_; }
@@ -83,8 +84,10 @@ class NitiLearner : public Learner {
   // What training keeps for a stage beside its weights.
   struct StageTraining {
     kernels::PanelSums<int16_t> fine_weights;  // [fan_in, units]; 16-bit weights
-    kernels::PanelSums<int32_t> narrow_sums;   // one of these two has elements
-    kernels::PanelSums<int64_t> wide_sums;
+    // Gradients, one a part of the mini-batch; the first becomes the sum of all. One of these two
+    // has elements.
+    std::vector<kernels::PanelSums<int32_t>> narrow_sums;
+    std::vector<kernels::PanelSums<int64_t>> wide_sums;
     Tensor<int8_t> output;                // [batch, out_elements]
     std::vector<Tensor<uint8_t>> places;  // a pooling follower: [batch, its out_elements]
     std::vector<Tensor<int8_t>> masks;    // a dropout follower: 0 or -1 an element
@@ -96,28 +99,49 @@ class NitiLearner : public Learner {
     StageTrace trace;
   };
 
+  // Rows of the mini-batch that one thread takes through a stage (sharing.cc).
+  struct Part {
+    size_t first = 0;
+    size_t rows = 0;
+    uint64_t max = 0;            // magnitude of what it has just computed
+    MatrixView<const int8_t> d;  // errors of what a stage gives out, then of its sums
+    size_t free = 0;             // the scratch array that d is not in
+    Tensor<int16_t> kernel_scratch;
+  };
+
   StageTraining MakeStageTraining(const Stage& stage) const;
 
-  // The greatest over all ranks.
-  uint64_t SharedMax(uint64_t own);
-  MatrixView<const int8_t> StageInput(size_t stage, size_t rows) const;
-  // Where a stage's rows are after so many of its pools: at last in its output, before that in
-  // scratch.
-  MatrixView<int8_t> Buffer(size_t stage, size_t pools_done, size_t rows, size_t columns);
+  // sharing.cc
+  static size_t PartsMax(const ModelSpec& spec, size_t threads);
+  void CutRows(size_t rows);
+  // work(part) for the parts of the mini-batch, on as many threads as there are.
+  void ForEachPart(absl::FunctionRef<void(Part& part)> work);
+  // The greatest `max` of all parts, on all ranks.
+  uint64_t SharedMax();
+  // Adds the gradients of all parts into the first.
+  template <class Sum>
+  void JoinSums(std::vector<kernels::PanelSums<Sum>>& sums);
 
-  void Forward(size_t rows);
-  // Returns what they add to the exponent.
-  int32_t RunFollowers(size_t stage, size_t rows);
+  MatrixView<const int8_t> StageInput(size_t stage, const Part& part) const;
+  MatrixView<int8_t> Scratch(size_t array, const Part& part, size_t columns);
+  // Where a part's rows are after so many of the stage's pools: at last in its output, before that
+  // in scratch.
+  MatrixView<int8_t> Buffer(size_t stage, size_t pools_done, const Part& part, size_t columns);
+
+  void Forward();
+  // Returns what dropout adds to the exponent.
+  int32_t DrawMasks(size_t stage);
+  void RunFollowers(size_t stage, const Part& part);
   StepReport ComputeLoss(size_t rows, std::span<const uint32_t> labels);
-  void Backward(size_t rows);
-  // d, errors of the stage's sums, to errors of its input as int8.
-  void PassBack(size_t stage, MatrixView<const int8_t> d, MatrixView<int8_t> out);
-  // d, errors of what the stage gives out, to errors of its sums. d is in scratch_[free], and the
-  // result in the one that is not `free` afterwards.
-  MatrixView<const int8_t> PassBackFollowers(size_t stage, MatrixView<int8_t> d, size_t& free);
+  void Backward();
+  // Errors of the stage's sums (part.d) to errors of its input as int8: in scratch, which is part.d
+  // then.
+  void PassBack(size_t stage);
+  // part.d, errors of what the stage gives out, to errors of its sums.
+  void PassBackFollowers(size_t stage, Part& part);
 
   // update.cc
-  void UpdateStage(size_t stage, MatrixView<const int8_t> x, MatrixView<const int8_t> d);
+  void UpdateStage(size_t stage);
   // The range that a gradient with this one of its own is measured by.
   int32_t RememberRange(size_t stage, int32_t own);
   template <class Sum>
@@ -140,7 +164,8 @@ class NitiLearner : public Learner {
   Tensor<int8_t> input_;       // [batch, inputs]
   Tensor<int32_t> sums_;       // of a mini-batch, the largest: forward sums, or errors of an input
   Tensor<int8_t> scratch_[2];  // [batch, widest row of a stage]
-  Tensor<int16_t> kernel_scratch_;
+  std::vector<Part> parts_;
+  size_t parts_used_ = 1;      // by this mini-batch
   Tensor<int32_t> gradients_;  // of the loss: [batch, classes]
   std::vector<uint32_t> predictions_;
   std::vector<int64_t> shared_;

@@ -1,4 +1,4 @@
-// What becomes of the gradients of a stage: decay, range, and the update of its weights.
+// What becomes of the gradients of a stage: their sum, decay, range, and the update of its weights.
 
 #include <algorithm>
 
@@ -73,19 +73,18 @@ void NitiLearner::CoarsenFineWeights() {
   }
 }
 
-void NitiLearner::UpdateStage(size_t s, MatrixView<const int8_t> x, MatrixView<const int8_t> d) {
-  const Stage& stage = network_.stages[s];
+void NitiLearner::UpdateStage(size_t s) {
   StageTraining& training = training_[s];
-  if (training.wide_sums.elements().empty()) {
-    stage.Gradient(x, d, training.narrow_sums);
-    Apply(s, training.narrow_sums);
+  if (training.wide_sums.empty()) {
+    JoinSums(training.narrow_sums);
+    Apply(s, training.narrow_sums[0]);
     return;
   }
-  stage.Gradient(x, d, training.wide_sums);
+  JoinSums(training.wide_sums);
   if (options_.environment.collective != nullptr)
-    options_.environment.collective->Sum(training.wide_sums.elements());
+    options_.environment.collective->Sum(training.wide_sums[0].elements());
   ++training.wide_steps;
-  Apply(s, training.wide_sums);
+  Apply(s, training.wide_sums[0]);
 }
 
 int32_t NitiLearner::RememberRange(size_t s, int32_t own) {
