@@ -29,11 +29,11 @@ int32_t ScoreOf(int8_t o, int32_t exponent) {
 
 int64_t LossOfScores(std::span<const int32_t> scores, uint32_t label) {
   TALLY_CHECK(label < scores.size());
-  // Back to int8 and an exponent: the common factor of two, and more where scores are not ours.
-  uint32_t bits = 0;
-  for (const int32_t score : scores) bits |= static_cast<uint32_t>(score);
-  const int32_t zeros = bits == 0 ? 0 : static_cast<int32_t>(std::countr_zero(bits));
-  const int32_t shift = std::max(zeros, RequantisationShift(kernels::MaxMagnitude(scores)));
+  // Back to the int8 and the exponent that the scores were made of: a row that was requantised has
+  // its largest magnitude in [64, 127]. The common factor of two would not do, since all may be
+  // even.
+  const auto bits = static_cast<int32_t>(std::bit_width(kernels::MaxMagnitude(scores)));
+  const int32_t shift = std::max(0, bits - kMantissaBits);
   thread_local std::vector<int8_t> o;
   thread_local std::vector<int32_t> g;
   o.resize(scores.size());

@@ -166,8 +166,12 @@ uint64_t PocketNnLearner::Bytes(const ModelSpec& spec, size_t threads) {
   constexpr uint64_t kSmallBlocks = 16384;
   uint64_t bytes = kSmallBlocks + spec.labels.size() * (sizeof(std::string) + 128);
   uint64_t inputs = spec.InputElements();
+  uint64_t drawn = 0;  // elements of the largest matrix that is drawn in its plain layout first
   for (size_t l = 0; l < spec.layers.size(); ++l) {
     const uint64_t units = spec.layers[l].units;
+    if (spec.pocketnn.training == CreditAssignment::kBackPropagation) {
+      drawn = std::max(drawn, inputs * units);
+    }
     const uint64_t output_bytes =
         HasWideOutput(spec.layers[l].activation) ? sizeof(int64_t) : sizeof(int16_t);
     bytes += kernels::PackedMatrix<int16_t>::Bytes(inputs, units) + units * sizeof(int16_t);
@@ -176,6 +180,7 @@ uint64_t PocketNnLearner::Bytes(const ModelSpec& spec, size_t threads) {
     }
     if (HasFeedback(spec, l)) {
       bytes += kernels::PackedMatrix<int16_t>::Bytes(spec.classes, units);
+      drawn = std::max(drawn, spec.classes * units);
     }
     bytes += batch * units * (output_bytes + sizeof(uint8_t)) + DeltaRows::Bytes(batch, units);
     bytes += kernels::InputPairs::Bytes(batch, inputs);
@@ -186,6 +191,7 @@ uint64_t PocketNnLearner::Bytes(const ModelSpec& spec, size_t threads) {
   bytes += SumRows::Bytes(batch, widest);
   bytes += threads * UpdateScratch::Bytes(widest, spec.layers.size());
   bytes += DeltaRows::Bytes(batch, spec.classes) + batch * sizeof(uint32_t);
+  bytes += drawn * sizeof(int16_t);
   return bytes + sizeof(PocketNnLearner);
 }
 
