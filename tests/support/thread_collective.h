@@ -1,7 +1,7 @@
 // A collective whose ranks are threads of one process.
 
-#ifndef TALLY_TESTS_CORE_POCKETNN_THREAD_COLLECTIVE_H_
-#define TALLY_TESTS_CORE_POCKETNN_THREAD_COLLECTIVE_H_
+#ifndef TALLY_TESTS_SUPPORT_THREAD_COLLECTIVE_H_
+#define TALLY_TESTS_SUPPORT_THREAD_COLLECTIVE_H_
 
 #include <algorithm>
 #include <barrier>
@@ -63,4 +63,4 @@ class ThreadCollective {
 
 }  // namespace tally::test
 
-#endif  // TALLY_TESTS_CORE_POCKETNN_THREAD_COLLECTIVE_H_
+#endif  // TALLY_TESTS_SUPPORT_THREAD_COLLECTIVE_H_

@@ -14,6 +14,7 @@
 #include "core/algorithms/pocketnn/bounds.h"
 #include "core/kernels/level.h"
 #include "tests/core/pocketnn/fixtures.h"
+#include "tests/core/pocketnn/slow_pocketnn.h"
 
 namespace tally {
 namespace {

@@ -5,17 +5,12 @@
 #define TALLY_TESTS_CORE_POCKETNN_SLOW_POCKETNN_H_
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "core/learner/model_spec.h"
+#include "tests/support/learner_probe.h"
 
 namespace tally::test {
-
-using Numbers = std::vector<int64_t>;
-// Arrays of the state by name.
-using State = std::map<std::string, Numbers>;
 
 class SlowPocketNn {
  public:

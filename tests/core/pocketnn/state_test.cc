@@ -1,22 +1,19 @@
-// Goal: the learner's promises around the formulas: determinism, state, calibration, ranks, row
-// independence, memory.
-// Method: pairs of learners that must agree; an allocation hook; threads as ranks.
+// Goal: what PocketNN's state is made of, its first values, its counters and its calibration; what
+// every learner promises is in ../promises.
+// Method: small learners, hand-computed values.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
-#include <random>
-#include <thread>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "core/algorithms/algorithms.h"
 #include "core/algorithms/pocketnn/learner.h"
 #include "tests/core/pocketnn/fixtures.h"
-#include "tests/core/pocketnn/thread_collective.h"
-#include "tests/support/allocation_hook.h"
 
 namespace tally {
 namespace {
@@ -28,8 +25,8 @@ using test::State;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::unique_ptr<Learner> Make(const ModelSpec& spec, Collective* collective = nullptr) {
-  auto learner = MakeLearner(spec, {.collective = collective});
+std::unique_ptr<Learner> Make(const ModelSpec& spec) {
+  auto learner = MakeLearner(spec);
   EXPECT_TRUE(learner.ok()) << learner.status();
   return *std::move(learner);
 }
@@ -46,19 +43,6 @@ void Train(Learner& learner, const Samples& samples, size_t first, size_t steps)
     const size_t row = (first + step * batch) % (samples.labels.size() - batch);
     learner.TrainStep(samples.Rows(row, batch), samples.Labels(row, batch));
   }
-}
-
-TEST(StateTest, EqualSpecsAndSamplesGiveEqualStates) {
-  const Samples samples = test::RandomSamples(Spec(), 50, 1);
-  auto one = Make(Spec());
-  auto two = Make(Spec());
-  Train(*one, samples, 0, 30);
-  Train(*two, samples, 0, 30);
-  EXPECT_EQ(ReadState(*one, true), ReadState(*two, true));
-  EXPECT_EQ(one->step(), 30u);
-  ModelSpec other = Spec();
-  other.seed = 43;
-  EXPECT_NE(ReadState(*Make(other)), ReadState(*Make(Spec())));
 }
 
 TEST(StateTest, FirstWeightsUnderBackPropagationHaveNoZeroAndKeepWithinTheLimit) {
@@ -126,29 +110,6 @@ TEST(StateTest, VisitsTheDocumentedArrays) {
                   counter("layer1.saturated_activations"), counter("layer1.clamped_weights"),
                   counter("layer1.wide_steps"), counter("layer2.saturated_activations"),
                   counter("layer2.clamped_weights"), counter("layer2.wide_steps")));
-}
-
-TEST(StateTest, ARestoredLearnerContinuesAsIfNeverInterrupted) {
-  for (const UpdateRounding rounding :
-       {UpdateRounding::kTowardZero, UpdateRounding::kErrorFeedback, UpdateRounding::kStochastic}) {
-    ModelSpec spec = Spec();
-    spec.pocketnn.update_rounding = rounding;
-    spec.preprocessing.kind = PreprocessingKind::kCalibrated;
-    spec.preprocessing.calibration_samples = 10;
-    const Samples samples = test::RandomSamples(spec, 50, 2);
-    auto through = Make(spec);
-    through->Calibrate(samples.Rows(0, 10));
-    Train(*through, samples, 0, 10);
-    const State saved = ReadState(*through, true);
-    Train(*through, samples, 0, 10);
-
-    auto restored = Make(spec);
-    for (const auto& [name, values] : saved) test::WriteState(*restored, name, values);
-    ASSERT_TRUE(restored->CheckRestoredState().ok());
-    EXPECT_EQ(restored->calibration_samples_wanted(), 0u);
-    Train(*restored, samples, 0, 10);
-    EXPECT_EQ(ReadState(*restored, true), ReadState(*through, true));
-  }
 }
 
 TEST(StateTest, ARestoredValueOutsideItsRangeIsDataLoss) {
@@ -230,79 +191,6 @@ TEST(CalibrationTest, GivenConstantsTrainLikeMeasuredOnes) {
   EXPECT_EQ(ReadState(*one), ReadState(*two));
 }
 
-// P4: any split and order of rows gives the same scores, whatever else is in the request.
-TEST(PredictorTest, ScoresOfARowDoNotDependOnTheRowsAroundIt) {
-  for (const Activation activation :
-       {Activation::kPocketTanh, Activation::kPocketLeakyRelu, Activation::kRescale}) {
-    ModelSpec spec = test::SmallSpec(activation, CreditAssignment::kDirectFeedback);
-    spec.pocketnn.weight_limit = 300;
-    const Samples samples = test::RandomSamples(spec, 100, 4);
-    auto learner = Make(spec);
-    Train(*learner, samples, 0, 30);
-    const auto predictor = learner->MakePredictor();
-    std::vector<int32_t> together(300);
-    predictor->Predict(samples.Rows(0, 100), together);
-    std::mt19937_64 random(5);
-    for (int trial = 0; trial < 50; ++trial) {
-      std::vector<size_t> order(100);
-      std::iota(order.begin(), order.end(), size_t{0});
-      std::shuffle(order.begin(), order.end(), random);
-      for (size_t first = 0; first < order.size();) {
-        const size_t count = std::min<size_t>(1 + random() % 40, order.size() - first);
-        std::vector<std::byte> bytes;
-        for (size_t i = 0; i < count; ++i) {
-          const auto row = samples.Rows(order[first + i], 1).bytes;
-          bytes.insert(bytes.end(), row.begin(), row.end());
-        }
-        std::vector<int32_t> scores(count * 3);
-        predictor->Predict({bytes, count}, scores);
-        for (size_t i = 0; i < count; ++i) {
-          for (size_t c = 0; c < 3; ++c) {
-            ASSERT_EQ(scores[i * 3 + c], together[order[first + i] * 3 + c]);
-          }
-        }
-        first += count;
-      }
-    }
-  }
-}
-
-TEST(PredictorTest, IsACopyThatLaterTrainingDoesNotTouch) {
-  const Samples samples = test::RandomSamples(Spec(), 50, 6);
-  auto learner = Make(Spec());
-  Train(*learner, samples, 0, 5);
-  const auto predictor = learner->MakePredictor();
-  std::vector<int32_t> before(150);
-  predictor->Predict(samples.Rows(0, 50), before);
-  Train(*learner, samples, 0, 20);
-  std::vector<int32_t> after(150);
-  predictor->Predict(samples.Rows(0, 50), after);
-  EXPECT_EQ(before, after);
-  learner->MakePredictor()->Predict(samples.Rows(0, 50), after);
-  EXPECT_NE(before, after);
-}
-
-TEST(PredictorTest, LossIsTheOneThatTrainingReports) {
-  ModelSpec spec = Spec();
-  spec.batch_size = 20;
-  const Samples samples = test::RandomSamples(spec, 60, 7);
-  auto learner = Make(spec);
-  Train(*learner, samples, 0, 5);
-  const auto predictor = learner->MakePredictor();
-  std::vector<int32_t> scores(60);
-  predictor->Predict(samples.Rows(0, 20), scores);
-  int64_t loss = 0;
-  uint64_t correct = 0;
-  for (size_t r = 0; r < 20; ++r) {
-    const auto row = std::span(scores).subspan(r * 3, 3);
-    loss += predictor->Loss(row, samples.labels[r]);
-    correct += ArgMax(row) == samples.labels[r] ? 1 : 0;
-  }
-  const StepReport report = learner->TrainStep(samples.Rows(0, 20), samples.Labels(0, 20));
-  EXPECT_EQ(report.loss, loss);
-  EXPECT_EQ(report.correct, correct);
-}
-
 TEST(PredictorTest, ScoresBeyondInt32Saturate) {
   ModelSpec spec = test::SmallSpec(Activation::kPocketTanh, CreditAssignment::kDirectFeedback);
   spec.input = {.shape = {100}, .type = ElementType::kInt16};
@@ -345,87 +233,6 @@ TEST(CountersTest, CountCutOutputsAndCutWeights) {
   other->TrainStep(more.Rows(0, 6), more.labels);
   EXPECT_EQ(other->Counters()[0].wide_steps, 1u);
   EXPECT_EQ(other->Counters()[1].wide_steps, 1u);
-}
-
-TEST(CollectiveTest, AnyNumberOfRanksGivesTheStateOfOne) {
-  for (const UpdateRounding rounding :
-       {UpdateRounding::kTowardZero, UpdateRounding::kErrorFeedback, UpdateRounding::kStochastic}) {
-    ModelSpec spec = test::SmallSpec(Activation::kPocketTanh, CreditAssignment::kBackPropagation);
-    spec.pocketnn.update_rounding = rounding;
-    spec.learning_rate[0].inverse = 5000;
-    const Samples samples = test::RandomSamples(spec, 60, 8);
-    auto alone = Make(spec);
-    int64_t alone_loss = 0;
-    for (size_t step = 0; step < 10; ++step) {
-      alone_loss += alone->TrainStep(samples.Rows(step * 6, 6), samples.Labels(step * 6, 6)).loss;
-    }
-    for (const size_t ranks : {size_t{1}, size_t{2}, size_t{3}}) {
-      test::ThreadCollective collective(ranks);
-      std::vector<State> states(ranks);
-      std::vector<int64_t> losses(ranks, 0);
-      std::vector<std::thread> threads;
-      for (size_t rank = 0; rank < ranks; ++rank) {
-        threads.emplace_back([&, rank] {
-          test::ThreadCollective::Rank mine(collective, rank);
-          auto learner = Make(spec, &mine);
-          const size_t share = 6 / ranks;
-          for (size_t step = 0; step < 10; ++step) {
-            const size_t first = step * 6 + rank * share;
-            losses[rank] +=
-                learner->TrainStep(samples.Rows(first, share), samples.Labels(first, share)).loss;
-          }
-          states[rank] = ReadState(*learner);
-        });
-      }
-      for (std::thread& thread : threads) thread.join();
-      for (size_t rank = 0; rank < ranks; ++rank) {
-        EXPECT_EQ(states[rank], ReadState(*alone)) << ranks << " ranks, rank " << rank;
-        EXPECT_EQ(losses[rank], alone_loss);
-      }
-    }
-  }
-}
-
-TEST(MemoryTest, TrainStepAllocatesNothing) {
-  for (const Activation activation : {Activation::kPocketTanh, Activation::kRescale}) {
-    for (const CreditAssignment training :
-         {CreditAssignment::kDirectFeedback, CreditAssignment::kBackPropagation}) {
-      ModelSpec spec = test::SmallSpec(activation, training);
-      spec.pocketnn.weight_limit = 300;
-      spec.learning_rate.push_back({.from_step = 5, .inverse = 100});
-      const Samples samples = test::RandomSamples(spec, 50, 9);
-      auto learner = Make(spec);
-      Train(*learner, samples, 0, 1);
-      const uint64_t before = test::Allocations();
-      Train(*learner, samples, 0, 10);
-      EXPECT_EQ(test::Allocations(), before);
-    }
-  }
-}
-
-TEST(MemoryTest, PredictAllocatesNothingAfterAThreadsFirstCall) {
-  const Samples samples = test::RandomSamples(Spec(), 50, 9);
-  const auto predictor = Make(Spec())->MakePredictor();
-  std::vector<int32_t> scores(150);
-  predictor->Predict(samples.Rows(0, 50), scores);
-  const uint64_t before = test::Allocations();
-  predictor->Predict(samples.Rows(0, 50), scores);
-  EXPECT_EQ(test::Allocations(), before);
-}
-
-TEST(MemoryTest, LearnerBytesCoverWhatALearnerAllocatesAndLittleMore) {
-  std::vector<ModelSpec> specs = {*ZooSpec("pocketnn/mnist-mlp"), *ZooSpec("pocketnn/fashion-mlp")};
-  specs.push_back(specs[0]);
-  specs.back().pocketnn.update_rounding = UpdateRounding::kTowardZero;
-  specs.back().batch_size = 4096;
-  specs.back().layers[0].activation = Activation::kRescale;
-  for (const ModelSpec& spec : specs) {
-    const uint64_t before = test::AllocatedBytes();
-    auto learner = Make(spec);
-    const uint64_t used = test::AllocatedBytes() - before;
-    EXPECT_GE(LearnerBytes(spec), used);
-    EXPECT_LE(LearnerBytes(spec), used + used / 20);
-  }
 }
 
 }  // namespace
