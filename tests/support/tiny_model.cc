@@ -26,27 +26,65 @@ uint64_t Hash(const std::string& source, uint64_t sequence) {
   return hash ^ (hash >> 32);
 }
 
+void MakePocketNn(ModelSpec& spec) {
+  spec.input.shape = {kElements};
+  spec.layers = {{5, Activation::kPocketTanh},
+                 {4, Activation::kPocketTanh},
+                 {kClasses, Activation::kPocketTanh}};
+  spec.learning_rate = {{0, 50}};
+}
+
+// Every kind of layer, draws that depend on the step, 16-bit weights and remembered ranges.
+void MakeNiti(ModelSpec& spec) {
+  spec.input.shape = {2, 3};
+  if (spec.preprocessing.kind == PreprocessingKind::kNone) {
+    spec.preprocessing.kind = PreprocessingKind::kConstants;
+    spec.preprocessing.mean = {80};
+    spec.preprocessing.deviation = {70};
+  }
+  spec.layers = {{.units = 4,
+                  .activation = Activation::kRelu,
+                  .kind = LayerKind::kConv2d,
+                  .kernel = {2, 2},
+                  .padding = {1, 1}},
+                 {.kind = LayerKind::kMaxPool, .kernel = {1, 2}},
+                 {.kind = LayerKind::kDropout, .drop_permille = 100},
+                 {.units = kClasses, .activation = Activation::kAsIs}};
+  spec.learning_rate = {{.from_step = 0, .mu = 7}};
+  spec.niti.weight_bits = 16;
+  spec.niti.loss_rounding = LossRounding::kStochastic;
+  spec.niti.range_memory = 8;
+}
+
 }  // namespace
 
-ModelSpec TinySpec(const std::string& name, uint32_t batch_size, uint32_t calibration_samples) {
+ModelSpec TinySpec(const std::string& algorithm, const std::string& name, uint32_t batch_size,
+                   uint32_t calibration_samples) {
   ModelSpec spec;
   spec.name = name;
-  spec.algorithm = "pocketnn";
-  spec.input.shape = {kElements};
+  spec.algorithm = algorithm;
   spec.input.type = ElementType::kUint8;
   if (calibration_samples > 0) {
     spec.preprocessing.kind = PreprocessingKind::kCalibrated;
     spec.preprocessing.calibration_samples = calibration_samples;
   }
-  spec.layers = {{5, Activation::kPocketTanh},
-                 {4, Activation::kPocketTanh},
-                 {kClasses, Activation::kPocketTanh}};
   spec.classes = kClasses;
   spec.batch_size = batch_size;
-  spec.learning_rate = {{0, 50}};
   spec.schedule_steps = 1000;
   spec.seed = 7;
+  if (algorithm == kPocketNnName) {
+    MakePocketNn(spec);
+  } else if (algorithm == kNitiName) {
+    MakeNiti(spec);
+  } else {
+    std::cerr << algorithm << " has no tiny model\n";
+    std::abort();
+  }
   return spec;
+}
+
+ModelSpec TinySpec(const std::string& name, uint32_t batch_size, uint32_t calibration_samples) {
+  return TinySpec(kPocketNnName, name, batch_size, calibration_samples);
 }
 
 std::string TinyRow(const std::string& source, uint64_t sequence) {

@@ -15,7 +15,11 @@
 
 namespace tally::testing {
 
-// 6-5-4-3, direct feedback, uint8 input; calibrated on the first `calibration_samples` if not 0.
+// 6 inputs of uint8, 3 classes; calibrated on the first `calibration_samples` if not 0. The layers
+// are few, and what they keep between steps is all that the algorithm can keep.
+ModelSpec TinySpec(const std::string& algorithm, const std::string& name, uint32_t batch_size = 4,
+                   uint32_t calibration_samples = 0);
+// Of any algorithm, for tests that do not depend on it.
 ModelSpec TinySpec(const std::string& name, uint32_t batch_size = 4,
                    uint32_t calibration_samples = 0);
 

@@ -21,7 +21,7 @@
 #include "tests/support/fault_file_system.h"
 #include "tests/support/host_probe.h"
 #include "tests/support/ticking_clock.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_model_test.h"
 
 namespace tally::hosting {
 namespace {
@@ -66,7 +66,7 @@ class AllocationNotes final : public ProgressListener {
   std::array<int32_t, 3> scores_ = {};  // calls come one at a time
 };
 
-class AllocationTest : public ::testing::Test {
+class AllocationTest : public testing::TinyModelTest {
  protected:
   AllocationTest() {
     // Neither a snapshot nor a digest while we count: they are made of new memory by design.
@@ -74,7 +74,7 @@ class AllocationTest : public ::testing::Test {
     options_.publish_interval_ms = uint64_t{1} << 40;
     options_.digest_interval_steps = uint64_t{1} << 40;
     options_.checkpoint_replay_ms = uint64_t{1} << 40;
-    const ModelSpec spec = testing::TinySpec("digits", kBatch);
+    const ModelSpec spec = Tiny("digits", kBatch);
     EXPECT_TRUE(storage::OpenStateDirectory(fs_, kStateDir).ok());
     EXPECT_TRUE(
         storage::CreateModelDirectory(fs_, kStateDir, spec.name,
@@ -98,7 +98,7 @@ class AllocationTest : public ::testing::Test {
   uint64_t next_ = 1;
 };
 
-TEST_F(AllocationTest, ATrainingStepAndAPredictionAllocateNothing) {
+TEST_P(AllocationTest, ATrainingStepAndAPredictionAllocateNothing) {
   Send(kBatch * 20);
   AllocationNotes notes(*host_);
   const uint64_t begin = host_->heartbeat();
@@ -122,6 +122,9 @@ TEST_F(AllocationTest, ATrainingStepAndAPredictionAllocateNothing) {
   allocations.erase(allocations.begin());
   EXPECT_THAT(allocations, ::testing::Each(allocations.front()));
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, AllocationTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

@@ -26,7 +26,7 @@ using ::testing::Not;
 class HostAuditTest : public HostTest {
  protected:
   HostAuditTest() {
-    Create(TinySpec(kModel, /*batch_size=*/4));
+    Create(Tiny(kModel, /*batch_size=*/4));
     options_.journal.segment_bytes = 512;
     options_.retain_all = true;
   }
@@ -105,7 +105,7 @@ class HostAuditTest : public HostTest {
   std::vector<std::string> ends_;
 };
 
-TEST_F(HostAuditTest, WritesNothingOnTheWayOfASample) {
+TEST_P(HostAuditTest, WritesNothingOnTheWayOfASample) {
   Start();
   SendSegments();
   ASSERT_GT(Segments().size(), 2u);
@@ -124,7 +124,7 @@ TEST_F(HostAuditTest, WritesNothingOnTheWayOfASample) {
   EXPECT_THAT(Ends(), IsEmpty());
 }
 
-TEST_F(HostAuditTest, StoresTheEndOfEverySegmentBeforeTheGenerationBehindIt) {
+TEST_P(HostAuditTest, StoresTheEndOfEverySegmentBeforeTheGenerationBehindIt) {
   Start();
   for (int i = 0; i < 3; ++i) {
     SendSegments();
@@ -137,7 +137,7 @@ TEST_F(HostAuditTest, StoresTheEndOfEverySegmentBeforeTheGenerationBehindIt) {
   }
 }
 
-TEST_F(HostAuditTest, KeepsWhatItStoredThroughAPowerLoss) {
+TEST_P(HostAuditTest, KeepsWhatItStoredThroughAPowerLoss) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     if (host_ == nullptr) Start();
     SendSegments();
@@ -150,7 +150,7 @@ TEST_F(HostAuditTest, KeepsWhatItStoredThroughAPowerLoss) {
   }
 }
 
-TEST_F(HostAuditTest, StoresEndsThatAReplayPassed) {
+TEST_P(HostAuditTest, StoresEndsThatAReplayPassed) {
   Start();
   SendSegments();
   CrashAndRestart(storage::CrashKind::kKill);
@@ -160,7 +160,7 @@ TEST_F(HostAuditTest, StoresEndsThatAReplayPassed) {
   EXPECT_GT(RunAudit().ends, 1u);
 }
 
-TEST_F(HostAuditTest, KnowsTheSegmentOfAGenerationThatStandsExactlyAtItsEnd) {
+TEST_P(HostAuditTest, KnowsTheSegmentOfAGenerationThatStandsExactlyAtItsEnd) {
   Start();
   uint64_t exact = 0;
   for (uint32_t i = 0; i < 60; ++i) {
@@ -178,7 +178,7 @@ TEST_F(HostAuditTest, KnowsTheSegmentOfAGenerationThatStandsExactlyAtItsEnd) {
 
 // A rollback takes back what was learnt, not what happened: the chain goes on over the dropped
 // samples and the rollback itself.
-TEST_F(HostAuditTest, GoesOnThroughRollbacks) {
+TEST_P(HostAuditTest, GoesOnThroughRollbacks) {
   options_.digest_interval_steps = 3;
   Start();
   uint64_t last_back = 0;
@@ -210,7 +210,7 @@ TEST_F(HostAuditTest, GoesOnThroughRollbacks) {
   EXPECT_EQ(*fs_.ReadFile(GenerationPath(last_back)), newest);
 }
 
-TEST_F(HostAuditTest, RemovesTheEndsOfPrunedSegments) {
+TEST_P(HostAuditTest, RemovesTheEndsOfPrunedSegments) {
   options_.retain_all = false;
   options_.keep_generations = 2;
   Start();
@@ -226,7 +226,7 @@ TEST_F(HostAuditTest, RemovesTheEndsOfPrunedSegments) {
   EXPECT_THAT(Ends(), Not(IsEmpty()));
 }
 
-TEST_F(HostAuditTest, LeavesNoEndOfASegmentThatWasPrunedBefore) {
+TEST_P(HostAuditTest, LeavesNoEndOfASegmentThatWasPrunedBefore) {
   options_.retain_all = false;
   options_.keep_generations = 1;
   Start();
@@ -241,7 +241,7 @@ TEST_F(HostAuditTest, LeavesNoEndOfASegmentThatWasPrunedBefore) {
   EXPECT_GT(pruned_first, 2u);
 }
 
-TEST_F(HostAuditTest, RemovesWhatInterruptedCallsLeft) {
+TEST_P(HostAuditTest, RemovesWhatInterruptedCallsLeft) {
   Start();
   SendSegments();
   Checkpoint();
@@ -256,7 +256,7 @@ TEST_F(HostAuditTest, RemovesWhatInterruptedCallsLeft) {
   EXPECT_THAT(RunAudit().findings, IsEmpty());
 }
 
-TEST_F(HostAuditTest, ADirectoryOfAnOlderReleaseOpensAndGetsItsEnds) {
+TEST_P(HostAuditTest, ADirectoryOfAnOlderReleaseOpensAndGetsItsEnds) {
   Start();
   SendSegments();
   Checkpoint();
@@ -281,7 +281,7 @@ TEST_F(HostAuditTest, ADirectoryOfAnOlderReleaseOpensAndGetsItsEnds) {
   EXPECT_THAT(RunAudit().missing, IsEmpty());
 }
 
-TEST_F(HostAuditTest, VerifiesTheEndsThatAReplayPasses) {
+TEST_P(HostAuditTest, VerifiesTheEndsThatAReplayPasses) {
   StopWithSegments();
   Start();
   EXPECT_EQ(host_->status().state, ModelState::kReady);
@@ -290,7 +290,7 @@ TEST_F(HostAuditTest, VerifiesTheEndsThatAReplayPasses) {
   EXPECT_EQ(Ends(), ends_);
 }
 
-TEST_F(HostAuditTest, MakesAMissingEndAgain) {
+TEST_P(HostAuditTest, MakesAMissingEndAgain) {
   StopWithSegments();
   const std::string bytes = *fs_.ReadFile(ends_[1]);
   ASSERT_TRUE(fs_.RemoveFile(ends_[1]).ok());
@@ -301,7 +301,7 @@ TEST_F(HostAuditTest, MakesAMissingEndAgain) {
   EXPECT_EQ(*fs_.ReadFile(ends_[1]), bytes);
 }
 
-TEST_F(HostAuditTest, SetsADamagedEndAsideAndMakesItAgain) {
+TEST_P(HostAuditTest, SetsADamagedEndAsideAndMakesItAgain) {
   StopWithSegments();
   const std::string bytes = *fs_.ReadFile(ends_[1]);
   const std::map<std::string, std::string> files = fs_.Files();
@@ -329,7 +329,7 @@ TEST_F(HostAuditTest, SetsADamagedEndAsideAndMakesItAgain) {
   }
 }
 
-TEST_F(HostAuditTest, ReportsAnEndThatSaysSomethingElse) {
+TEST_P(HostAuditTest, ReportsAnEndThatSaysSomethingElse) {
   StopWithSegments();
   const std::string bytes = *fs_.ReadFile(ends_[1]);
   storage::SegmentEnd other = *storage::DecodeSegmentEnd(bytes);
@@ -358,7 +358,7 @@ TEST_F(HostAuditTest, ReportsAnEndThatSaysSomethingElse) {
 }
 
 // Names of sources are in no state digest, and whoever writes a journal can compute its checksums.
-TEST_F(HostAuditTest, NoticesSamplesOfAnotherSourceThatTeachTheSame) {
+TEST_P(HostAuditTest, NoticesSamplesOfAnotherSourceThatTeachTheSame) {
   StopWithSegments();
   RewriteJournal([](storage::RecordBody& body) {
     if (auto* samples = std::get_if<storage::SamplesRecord>(&body)) samples->source = "b";
@@ -368,13 +368,16 @@ TEST_F(HostAuditTest, NoticesSamplesOfAnotherSourceThatTeachTheSame) {
   EXPECT_THAT(host_->status().detail, AllOf(HasSubstr(ends_[0]), HasSubstr("audit chain")));
 }
 
-TEST_F(HostAuditTest, TakesTheSameJournalWrittenAgain) {
+TEST_P(HostAuditTest, TakesTheSameJournalWrittenAgain) {
   StopWithSegments();
   RewriteJournal([](storage::RecordBody&) {});
   Start();
   EXPECT_EQ(host_->status().state, ModelState::kReady);
   EXPECT_EQ(Digest(), digest_);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, HostAuditTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

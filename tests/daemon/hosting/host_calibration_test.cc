@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 class HostCalibrationTest : public HostTest {
  protected:
   HostCalibrationTest() { Create(Spec()); }
-  static ModelSpec Spec() { return TinySpec(kModel, /*batch_size=*/4, /*calibration_samples=*/10); }
+  static ModelSpec Spec() { return Tiny(kModel, /*batch_size=*/4, /*calibration_samples=*/10); }
 
   std::string PlainDigest(uint32_t samples) {
     PlainTrainer plain(Spec());
@@ -22,7 +22,7 @@ class HostCalibrationTest : public HostTest {
   }
 };
 
-TEST_F(HostCalibrationTest, CollectsAcrossPackets) {
+TEST_P(HostCalibrationTest, CollectsAcrossPackets) {
   Start();
   EXPECT_EQ(host_->status().state, ModelState::kCalibrating);
   EXPECT_EQ(host_->status().detail, "calibrating 0/10");
@@ -40,7 +40,7 @@ TEST_F(HostCalibrationTest, CollectsAcrossPackets) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(13));
 }
 
-TEST_F(HostCalibrationTest, RefusesAFlushUntilEnoughSamplesAreAccepted) {
+TEST_P(HostCalibrationTest, RefusesAFlushUntilEnoughSamplesAreAccepted) {
   Start();
   Send("a", 1, 7);
   const absl::Status early = host_->Flush(Soon()).status();
@@ -51,7 +51,7 @@ TEST_F(HostCalibrationTest, RefusesAFlushUntilEnoughSamplesAreAccepted) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(10));
 }
 
-TEST_F(HostCalibrationTest, ContinuesAcrossARestart) {
+TEST_P(HostCalibrationTest, ContinuesAcrossARestart) {
   Start();
   Send("a", 1, 6);
   Settle();
@@ -67,7 +67,7 @@ TEST_F(HostCalibrationTest, ContinuesAcrossARestart) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(11));
 }
 
-TEST_F(HostCalibrationTest, KeepsItsConstantsInTheCheckpoint) {
+TEST_P(HostCalibrationTest, KeepsItsConstantsInTheCheckpoint) {
   Start();
   Send("a", 1, 14);
   Settle();
@@ -77,7 +77,7 @@ TEST_F(HostCalibrationTest, KeepsItsConstantsInTheCheckpoint) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(14));
 }
 
-TEST_F(HostCalibrationTest, CollectsAnewAfterARollbackToTheBeginning) {
+TEST_P(HostCalibrationTest, CollectsAnewAfterARollbackToTheBeginning) {
   Start();
   Send("a", 1, 14);
   Settle();
@@ -94,6 +94,9 @@ TEST_F(HostCalibrationTest, CollectsAnewAfterARollbackToTheBeginning) {
   CrashAndRestart(storage::CrashKind::kPowerLoss);
   EXPECT_EQ(Digest(), after);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, HostCalibrationTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

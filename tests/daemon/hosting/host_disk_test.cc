@@ -13,17 +13,17 @@ using ::testing::SizeIs;
 
 class HostDiskTest : public HostTest {
  protected:
-  HostDiskTest() { Create(TinySpec(kModel, /*batch_size=*/4)); }
+  HostDiskTest() { Create(Tiny(kModel, /*batch_size=*/4)); }
 
   std::string PlainDigest(uint32_t samples) {
-    PlainTrainer plain(TinySpec(kModel));
+    PlainTrainer plain(Tiny(kModel));
     plain.Add(TinyPacket("a", 1, samples));
     plain.Flush();
     return plain.Digest();
   }
 };
 
-TEST_F(HostDiskTest, RefusesPacketsWithoutSpaceAndGoesOnWhenThereIsSome) {
+TEST_P(HostDiskTest, RefusesPacketsWithoutSpaceAndGoesOnWhenThereIsSome) {
   Start();
   Send("a", 1, 5);
   Settle();
@@ -50,7 +50,7 @@ TEST_F(HostDiskTest, RefusesPacketsWithoutSpaceAndGoesOnWhenThereIsSome) {
   EXPECT_EQ(Digest(), PlainDigest(10));
 }
 
-TEST_F(HostDiskTest, StopsForGoodWhenASyncFails) {
+TEST_P(HostDiskTest, StopsForGoodWhenASyncFails) {
   Start();
   Send("a", 1, 4);
   Settle();
@@ -69,7 +69,7 @@ TEST_F(HostDiskTest, StopsForGoodWhenASyncFails) {
   EXPECT_THAT(std::string(fatal_[0].message()), HasSubstr("fdatasync"));
 }
 
-TEST_F(HostDiskTest, StopsForGoodWhenAWriteFails) {
+TEST_P(HostDiskTest, StopsForGoodWhenAWriteFails) {
   Start();
   Send("a", 1, 4);
   Settle();
@@ -84,7 +84,7 @@ TEST_F(HostDiskTest, StopsForGoodWhenAWriteFails) {
   EXPECT_EQ(host_->source("a").accepted_through, 4u);
 }
 
-TEST_F(HostDiskTest, StopsForGoodWhenACheckpointCannotBeSynced) {
+TEST_P(HostDiskTest, StopsForGoodWhenACheckpointCannotBeSynced) {
   Start();
   Send("a", 1, 4);
   Flush();
@@ -101,7 +101,7 @@ TEST_F(HostDiskTest, StopsForGoodWhenACheckpointCannotBeSynced) {
   EXPECT_THAT(fatal_, SizeIs(1));
 }
 
-TEST_F(HostDiskTest, WarnsOfAnAutomaticCheckpointWithoutSpaceUntilOneSucceeds) {
+TEST_P(HostDiskTest, WarnsOfAnAutomaticCheckpointWithoutSpaceUntilOneSucceeds) {
   storage::TickingClock clock;
   options_.checkpoint_replay_ms = 10;
   options_.checkpoint_interval_ms = 0;
@@ -122,7 +122,7 @@ TEST_F(HostDiskTest, WarnsOfAnAutomaticCheckpointWithoutSpaceUntilOneSucceeds) {
   EXPECT_EQ((*host)->status().detail, "");
 }
 
-TEST_F(HostDiskTest, MakesRoomInAJournalAtItsLimit) {
+TEST_P(HostDiskTest, MakesRoomInAJournalAtItsLimit) {
   options_.journal.journal_bytes_max = 4096;
   options_.journal.segment_bytes = 512;
   Start();
@@ -145,7 +145,7 @@ TEST_F(HostDiskTest, MakesRoomInAJournalAtItsLimit) {
   EXPECT_EQ(Digest(), PlainDigest(1500));
 }
 
-TEST_F(HostDiskTest, RefusesAtTheLimitOfAJournalThatIsKeptWhole) {
+TEST_P(HostDiskTest, RefusesAtTheLimitOfAJournalThatIsKeptWhole) {
   options_.journal.journal_bytes_max = 4096;
   options_.retain_all = true;
   Start();
@@ -161,6 +161,9 @@ TEST_F(HostDiskTest, RefusesAtTheLimitOfAJournalThatIsKeptWhole) {
   Restart();
   EXPECT_EQ(host_->source("a").accepted_through, next - 6);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, HostDiskTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

@@ -1,4 +1,5 @@
 // A disk in memory with one tiny model on it, and a host that tests start, stop and start again.
+// Every suite of it runs for each algorithm.
 
 #ifndef TALLY_TESTS_DAEMON_HOSTING_HOST_FIXTURE_H_
 #define TALLY_TESTS_DAEMON_HOSTING_HOST_FIXTURE_H_
@@ -16,15 +17,14 @@
 #include "tests/support/fault_file_system.h"
 #include "tests/support/host_probe.h"
 #include "tests/support/manual_clock.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_model_test.h"
 
 namespace tally::hosting {
 
 using testing::PlainTrainer;
 using testing::TinyPacket;
-using testing::TinySpec;
 
-class HostTest : public ::testing::Test {
+class HostTest : public testing::TinyModelTest {
  protected:
   static constexpr char kStateDir[] = "/state";
   static constexpr char kModel[] = "digits";

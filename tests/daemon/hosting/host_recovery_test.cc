@@ -16,10 +16,10 @@ using ::testing::HasSubstr;
 
 class HostRecoveryTest : public HostTest {
  protected:
-  HostRecoveryTest() { Create(TinySpec(kModel, /*batch_size=*/4)); }
+  HostRecoveryTest() { Create(Tiny(kModel, /*batch_size=*/4)); }
 
   std::string PlainDigest(uint64_t samples) {
-    PlainTrainer plain(TinySpec(kModel));
+    PlainTrainer plain(Tiny(kModel));
     plain.Add(TinyPacket("a", 1, static_cast<uint32_t>(samples)));
     plain.Flush();
     return plain.Digest();
@@ -33,7 +33,7 @@ class HostRecoveryTest : public HostTest {
   }
 };
 
-TEST_F(HostRecoveryTest, ContinuesFromACheckpointInTheMiddleOfARecord) {
+TEST_P(HostRecoveryTest, ContinuesFromACheckpointInTheMiddleOfARecord) {
   Start();
   Send("a", 1, 10);
   Settle();
@@ -52,7 +52,7 @@ TEST_F(HostRecoveryTest, ContinuesFromACheckpointInTheMiddleOfARecord) {
   EXPECT_EQ(flushed.prequential.seen, 29u);
 }
 
-TEST_F(HostRecoveryTest, SurvivesKillWithoutAnySync) {
+TEST_P(HostRecoveryTest, SurvivesKillWithoutAnySync) {
   Start();
   Send("a", 1, 30);
   Settle();
@@ -64,7 +64,7 @@ TEST_F(HostRecoveryTest, SurvivesKillWithoutAnySync) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(30));
 }
 
-TEST_F(HostRecoveryTest, KeepsWhatWasDurableThroughAPowerLoss) {
+TEST_P(HostRecoveryTest, KeepsWhatWasDurableThroughAPowerLoss) {
   Start();
   Send("a", 1, 30);
   host_->RequestSync(ModelHost::SyncWish::kNow);
@@ -76,7 +76,7 @@ TEST_F(HostRecoveryTest, KeepsWhatWasDurableThroughAPowerLoss) {
   }
 }
 
-TEST_F(HostRecoveryTest, SavingHasNoSideEffectOnWhatIsLearnt) {
+TEST_P(HostRecoveryTest, SavingHasNoSideEffectOnWhatIsLearnt) {
   Start();
   for (uint64_t i = 0; i < 30; ++i) {
     Send("a", 1 + 3 * i, 3);
@@ -89,7 +89,7 @@ TEST_F(HostRecoveryTest, SavingHasNoSideEffectOnWhatIsLearnt) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(90));
 }
 
-TEST_F(HostRecoveryTest, WritesAGenerationOncePerPosition) {
+TEST_P(HostRecoveryTest, WritesAGenerationOncePerPosition) {
   Start();
   Send("a", 1, 9);
   Settle();
@@ -100,7 +100,7 @@ TEST_F(HostRecoveryTest, WritesAGenerationOncePerPosition) {
   EXPECT_EQ(fs_.mutating_calls(), calls);
 }
 
-TEST_F(HostRecoveryTest, FallsBackToAnOlderGenerationAndReplays) {
+TEST_P(HostRecoveryTest, FallsBackToAnOlderGenerationAndReplays) {
   Start();
   Send("a", 1, 20);
   Settle();
@@ -121,7 +121,7 @@ TEST_F(HostRecoveryTest, FallsBackToAnOlderGenerationAndReplays) {
   EXPECT_THAT(KeptPositions(), ElementsAre(0u, 20u));
 }
 
-TEST_F(HostRecoveryTest, ServesButDoesNotTrainWhenEveryWayBackIsDamaged) {
+TEST_P(HostRecoveryTest, ServesButDoesNotTrainWhenEveryWayBackIsDamaged) {
   Start();
   Send("a", 1, 20);
   Settle();
@@ -138,7 +138,7 @@ TEST_F(HostRecoveryTest, ServesButDoesNotTrainWhenEveryWayBackIsDamaged) {
   EXPECT_EQ(host_->Append(TinyPacket("a", 21, 1)).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(HostRecoveryTest, FailsWhenReplayDoesNotReachTheJournalledDigest) {
+TEST_P(HostRecoveryTest, FailsWhenReplayDoesNotReachTheJournalledDigest) {
   WriteJournal({TinyPacket("a", 1, 10), storage::DigestRecord{2, std::string(64, '5')},
                 TinyPacket("a", 11, 3)});
   Start();
@@ -157,8 +157,8 @@ TEST_F(HostRecoveryTest, FailsWhenReplayDoesNotReachTheJournalledDigest) {
   EXPECT_TRUE(fatal_.empty());
 }
 
-TEST_F(HostRecoveryTest, VerifiesADigestThatLiesBehindLaterSamples) {
-  PlainTrainer plain(TinySpec(kModel));
+TEST_P(HostRecoveryTest, VerifiesADigestThatLiesBehindLaterSamples) {
+  PlainTrainer plain(Tiny(kModel));
   plain.Add(TinyPacket("a", 1, 8));
   const std::string at_step_2 = plain.Digest();
   WriteJournal({TinyPacket("a", 1, 40), storage::DigestRecord{2, at_step_2}});
@@ -168,7 +168,7 @@ TEST_F(HostRecoveryTest, VerifiesADigestThatLiesBehindLaterSamples) {
   EXPECT_EQ(host_->status().digest_point.state_digest, at_step_2);
 }
 
-TEST_F(HostRecoveryTest, FailsOnADigestOfAStepThatItsSamplesDoNotReach) {
+TEST_P(HostRecoveryTest, FailsOnADigestOfAStepThatItsSamplesDoNotReach) {
   WriteJournal({TinyPacket("a", 1, 8), storage::DigestRecord{3, std::string(64, '5')},
                 TinyPacket("a", 9, 8)});
   Start();
@@ -176,7 +176,7 @@ TEST_F(HostRecoveryTest, FailsOnADigestOfAStepThatItsSamplesDoNotReach) {
   EXPECT_THAT(host_->status().detail, HasSubstr("step 3"));
 }
 
-TEST_F(HostRecoveryTest, FailsOnSamplesThatAreNotOfThisModel) {
+TEST_P(HostRecoveryTest, FailsOnSamplesThatAreNotOfThisModel) {
   storage::SamplesRecord foreign = TinyPacket("a", 1, 2);
   foreign.rows += foreign.rows;
   WriteJournal({foreign});
@@ -185,7 +185,7 @@ TEST_F(HostRecoveryTest, FailsOnSamplesThatAreNotOfThisModel) {
   EXPECT_THAT(host_->status().detail, HasSubstr("does not fit the model"));
 }
 
-TEST_F(HostRecoveryTest, FailsWhenTheJournalEndsBeforeTheGeneration) {
+TEST_P(HostRecoveryTest, FailsWhenTheJournalEndsBeforeTheGeneration) {
   Start();
   Send("a", 1, 20);
   Settle();
@@ -202,7 +202,7 @@ TEST_F(HostRecoveryTest, FailsWhenTheJournalEndsBeforeTheGeneration) {
   EXPECT_EQ(host_->snapshot()->position, 20u);
 }
 
-TEST_F(HostRecoveryTest, FailsOnDamageInTheMiddleOfTheJournal) {
+TEST_P(HostRecoveryTest, FailsOnDamageInTheMiddleOfTheJournal) {
   Start();
   Send("a", 1, 20);
   Send("a", 21, 20);
@@ -219,7 +219,7 @@ TEST_F(HostRecoveryTest, FailsOnDamageInTheMiddleOfTheJournal) {
   EXPECT_EQ(host_->snapshot()->position, 0u);
 }
 
-TEST_F(HostRecoveryTest, PrunesWhatRecoveryDoesNotNeedAndNoMore) {
+TEST_P(HostRecoveryTest, PrunesWhatRecoveryDoesNotNeedAndNoMore) {
   options_.journal.segment_bytes = 512;
   options_.keep_generations = 3;
   Start();
@@ -245,7 +245,7 @@ TEST_F(HostRecoveryTest, PrunesWhatRecoveryDoesNotNeedAndNoMore) {
   EXPECT_EQ(Digest(), before);
 }
 
-TEST_F(HostRecoveryTest, RetainsTheWholeJournalAndItsOriginWhenAsked) {
+TEST_P(HostRecoveryTest, RetainsTheWholeJournalAndItsOriginWhenAsked) {
   options_.journal.segment_bytes = 512;
   options_.retain_all = true;
   Start();
@@ -265,7 +265,7 @@ TEST_F(HostRecoveryTest, RetainsTheWholeJournalAndItsOriginWhenAsked) {
   EXPECT_EQ(Digest(), before);
 }
 
-TEST_F(HostRecoveryTest, AnOlderGenerationThatCannotBeReadDoesNotKeepTheNewestFromServing) {
+TEST_P(HostRecoveryTest, AnOlderGenerationThatCannotBeReadDoesNotKeepTheNewestFromServing) {
   Start();
   Send("a", 1, 8);
   Settle();
@@ -282,7 +282,7 @@ TEST_F(HostRecoveryTest, AnOlderGenerationThatCannotBeReadDoesNotKeepTheNewestFr
   EXPECT_EQ(Digest(), before);
 }
 
-TEST_F(HostRecoveryTest, AFailedModelThatServesHasItsSpec) {
+TEST_P(HostRecoveryTest, AFailedModelThatServesHasItsSpec) {
   Start();
   Send("a", 1, 8);
   Settle();
@@ -297,7 +297,7 @@ TEST_F(HostRecoveryTest, AFailedModelThatServesHasItsSpec) {
   EXPECT_TRUE(snapshot == nullptr || snapshot->spec != nullptr);
 }
 
-TEST_F(HostRecoveryTest, DrainSavesWhatIsCompleteAndNeverFlushes) {
+TEST_P(HostRecoveryTest, DrainSavesWhatIsCompleteAndNeverFlushes) {
   Start();
   Send("a", 1, 10);
   ASSERT_TRUE(host_->WaitTrained(8, Soon()).ok());
@@ -314,7 +314,7 @@ TEST_F(HostRecoveryTest, DrainSavesWhatIsCompleteAndNeverFlushes) {
   EXPECT_EQ(Flush().state_digest, PlainDigest(10));
 }
 
-TEST_F(HostRecoveryTest, NamesWhoHoldsTheLock) {
+TEST_P(HostRecoveryTest, NamesWhoHoldsTheLock) {
   Start();
   const auto second = ModelHost::Open(fs_, clock_, kStateDir, kModel, options_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
@@ -333,7 +333,7 @@ class OwnTimeClock final : public storage::Clock {
 };
 thread_local int64_t OwnTimeClock::now_ns_ = 0;
 
-TEST_F(HostRecoveryTest, SavesByTheCostOfReplay) {
+TEST_P(HostRecoveryTest, SavesByTheCostOfReplay) {
   OwnTimeClock clock;
   options_.checkpoint_replay_ms = 10;
   options_.checkpoint_interval_ms = 0;
@@ -350,7 +350,7 @@ TEST_F(HostRecoveryTest, SavesByTheCostOfReplay) {
   EXPECT_EQ((*host)->ListCheckpoints()->back().step, 10u);
 }
 
-TEST_F(HostRecoveryTest, DoesNotSaveMoreOftenThanTheIntervalAllows) {
+TEST_P(HostRecoveryTest, DoesNotSaveMoreOftenThanTheIntervalAllows) {
   storage::TickingClock clock;
   options_.checkpoint_replay_ms = 10;
   options_.checkpoint_interval_ms = 1'000'000'000;
@@ -362,6 +362,9 @@ TEST_F(HostRecoveryTest, DoesNotSaveMoreOftenThanTheIntervalAllows) {
   probe.WaitIdle();
   EXPECT_EQ((*host)->ListCheckpoints()->size(), 1u);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, HostRecoveryTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

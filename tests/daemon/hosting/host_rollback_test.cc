@@ -13,10 +13,10 @@ using ::testing::Not;
 
 class HostRollbackTest : public HostTest {
  protected:
-  HostRollbackTest() { Create(TinySpec(kModel, /*batch_size=*/4)); }
+  HostRollbackTest() { Create(Tiny(kModel, /*batch_size=*/4)); }
 };
 
-TEST_F(HostRollbackTest, RestoresTheStateAndTrainsOnFromThere) {
+TEST_P(HostRollbackTest, RestoresTheStateAndTrainsOnFromThere) {
   Start();
   Send("a", 1, 20);
   Settle();
@@ -34,7 +34,7 @@ TEST_F(HostRollbackTest, RestoresTheStateAndTrainsOnFromThere) {
   EXPECT_EQ(host_->snapshot()->state_digest, good.state_digest);
   Send("a", 41, 9);  // sequences go on
   const std::string after = Flush().state_digest;
-  PlainTrainer plain(TinySpec(kModel));
+  PlainTrainer plain(Tiny(kModel));
   plain.Add(TinyPacket("a", 1, 20));
   plain.Add(TinyPacket("a", 41, 9));
   plain.Flush();
@@ -43,7 +43,7 @@ TEST_F(HostRollbackTest, RestoresTheStateAndTrainsOnFromThere) {
   EXPECT_EQ(Digest(), after);
 }
 
-TEST_F(HostRollbackTest, DropsTheOpenMiniBatchAndKeepsSequences) {
+TEST_P(HostRollbackTest, DropsTheOpenMiniBatchAndKeepsSequences) {
   Start();
   Send("a", 1, 8);
   Settle();
@@ -58,13 +58,13 @@ TEST_F(HostRollbackTest, DropsTheOpenMiniBatchAndKeepsSequences) {
   EXPECT_EQ(host_->status().prequential.seen, 8u);
   Send("a", 12, 4);
   Settle();
-  PlainTrainer plain(TinySpec(kModel));
+  PlainTrainer plain(Tiny(kModel));
   plain.Add(TinyPacket("a", 1, 8));
   plain.Add(TinyPacket("a", 12, 4));
   EXPECT_EQ(Digest(), plain.Digest());
 }
 
-TEST_F(HostRollbackTest, IsReplayedWhenItsOwnGenerationIsLost) {
+TEST_P(HostRollbackTest, IsReplayedWhenItsOwnGenerationIsLost) {
   options_.digest_interval_steps = 1;
   Start();
   Send("a", 1, 20);
@@ -87,7 +87,7 @@ TEST_F(HostRollbackTest, IsReplayedWhenItsOwnGenerationIsLost) {
   EXPECT_EQ(host_->source("a").trained_through, 46u);
 }
 
-TEST_F(HostRollbackTest, KeepsTheTargetAsLongAsAReplayMayNeedIt) {
+TEST_P(HostRollbackTest, KeepsTheTargetAsLongAsAReplayMayNeedIt) {
   options_.keep_generations = 2;
   options_.journal.segment_bytes = 256;
   Start();
@@ -108,7 +108,7 @@ TEST_F(HostRollbackTest, KeepsTheTargetAsLongAsAReplayMayNeedIt) {
   EXPECT_THAT(KeptPositions(), Not(Contains(target)));
 }
 
-TEST_F(HostRollbackTest, ReplaysStepsThatOccurTwice) {
+TEST_P(HostRollbackTest, ReplaysStepsThatOccurTwice) {
   options_.digest_interval_steps = 1;
   options_.retain_all = true;
   Start();
@@ -128,7 +128,7 @@ TEST_F(HostRollbackTest, ReplaysStepsThatOccurTwice) {
   EXPECT_EQ(Digest(), before);
 }
 
-TEST_F(HostRollbackTest, RefusesAGenerationThatIsNotKept) {
+TEST_P(HostRollbackTest, RefusesAGenerationThatIsNotKept) {
   Start();
   Send("a", 1, 6);
   Settle();
@@ -141,7 +141,7 @@ TEST_F(HostRollbackTest, RefusesAGenerationThatIsNotKept) {
   Send("a", 7, 2);
 }
 
-TEST_F(HostRollbackTest, ChangesNothingWhenItsTargetIsDamaged) {
+TEST_P(HostRollbackTest, ChangesNothingWhenItsTargetIsDamaged) {
   Start();
   Send("a", 1, 8);
   Settle();
@@ -154,7 +154,7 @@ TEST_F(HostRollbackTest, ChangesNothingWhenItsTargetIsDamaged) {
   EXPECT_EQ(host_->status().state, ModelState::kFailed);  // its only generation is damaged
 }
 
-TEST_F(HostRollbackTest, FailsReplayWhenTheTargetIsGone) {
+TEST_P(HostRollbackTest, FailsReplayWhenTheTargetIsGone) {
   Start();
   Send("a", 1, 8);
   Settle();
@@ -171,7 +171,7 @@ TEST_F(HostRollbackTest, FailsReplayWhenTheTargetIsGone) {
   EXPECT_EQ(host_->snapshot()->position, 0u);
 }
 
-TEST_F(HostRollbackTest, GivesUpWhenTheDeadlinePassesBeforeItBegins) {
+TEST_P(HostRollbackTest, GivesUpWhenTheDeadlinePassesBeforeItBegins) {
   Start();
   testing::HostGate gate(*host_);
   gate.Close();
@@ -188,6 +188,9 @@ TEST_F(HostRollbackTest, GivesUpWhenTheDeadlinePassesBeforeItBegins) {
   Settle();
   EXPECT_EQ(host_->status().step, 2u);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, HostRollbackTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

@@ -16,12 +16,12 @@ using ::testing::SizeIs;
 
 class HostTrainingTest : public HostTest {
  protected:
-  HostTrainingTest() { Create(TinySpec(kModel, /*batch_size=*/4)); }
+  HostTrainingTest() { Create(Tiny(kModel, /*batch_size=*/4)); }
 };
 
-TEST_F(HostTrainingTest, LearnsTheSameAsAPlainTrainer) {
+TEST_P(HostTrainingTest, LearnsTheSameAsAPlainTrainer) {
   Start();
-  PlainTrainer plain(TinySpec(kModel));
+  PlainTrainer plain(Tiny(kModel));
   for (uint64_t i = 0; i < 20; ++i) {
     Send("a", 1 + 3 * i, 3);
     Send("b", 1 + 5 * i, 5);
@@ -36,7 +36,7 @@ TEST_F(HostTrainingTest, LearnsTheSameAsAPlainTrainer) {
   EXPECT_EQ(flushed.prequential.correct, plain.correct());
 }
 
-TEST_F(HostTrainingTest, SkipsWhatWasKeptBefore) {
+TEST_P(HostTrainingTest, SkipsWhatWasKeptBefore) {
   Start();
   Send("a", 1, 6);
   const AppendResult again = Send("a", 1, 6);
@@ -45,7 +45,7 @@ TEST_F(HostTrainingTest, SkipsWhatWasKeptBefore) {
   const AppendResult overlap = Send("a", 4, 6);  // 4-6 are known, 7-9 are new
   EXPECT_EQ(overlap.accepted, 3u);
   EXPECT_EQ(overlap.skipped, 3u);
-  PlainTrainer plain(TinySpec(kModel));
+  PlainTrainer plain(Tiny(kModel));
   plain.Add(TinyPacket("a", 1, 9));
   plain.Flush();
   const ModelHost::FlushResult flushed = Flush();
@@ -53,7 +53,7 @@ TEST_F(HostTrainingTest, SkipsWhatWasKeptBefore) {
   EXPECT_EQ(flushed.prequential.seen, 9u);
 }
 
-TEST_F(HostTrainingTest, RefusesAGapAndLeavesThePacketAlone) {
+TEST_P(HostTrainingTest, RefusesAGapAndLeavesThePacketAlone) {
   Start();
   Send("a", 1, 2);
   storage::SamplesRecord packet = TinyPacket("a", 4, 2);
@@ -65,7 +65,7 @@ TEST_F(HostTrainingTest, RefusesAGapAndLeavesThePacketAlone) {
   EXPECT_EQ(host_->status().accepted_position, 2u);
 }
 
-TEST_F(HostTrainingTest, RefusesPacketsThatDoNotFitTheModel) {
+TEST_P(HostTrainingTest, RefusesPacketsThatDoNotFitTheModel) {
   Start();
   storage::SamplesRecord label = TinyPacket("a", 1, 2);
   label.labels[1] = 3;
@@ -82,7 +82,7 @@ TEST_F(HostTrainingTest, RefusesPacketsThatDoNotFitTheModel) {
   EXPECT_EQ(host_->status().accepted_position, 0u);
 }
 
-TEST_F(HostTrainingTest, RefusesOneSourceTooMany) {
+TEST_P(HostTrainingTest, RefusesOneSourceTooMany) {
   options_.sources_max = 2;
   Start();
   Send("a", 1, 1);
@@ -95,7 +95,7 @@ TEST_F(HostTrainingTest, RefusesOneSourceTooMany) {
   EXPECT_EQ(host_->status().sources, 3u);
 }
 
-TEST_F(HostTrainingTest, TellsPositionsAndSequencesTruthfully) {
+TEST_P(HostTrainingTest, TellsPositionsAndSequencesTruthfully) {
   Start();
   Send("a", 1, 6);
   Settle();
@@ -115,14 +115,14 @@ TEST_F(HostTrainingTest, TellsPositionsAndSequencesTruthfully) {
   EXPECT_TRUE(host_->WaitTrained(7, Soon()).ok());  // the flush record has a position too
 }
 
-TEST_F(HostTrainingTest, SyncsUnaskedAfterASecond) {
+TEST_P(HostTrainingTest, SyncsUnaskedAfterASecond) {
   Start();
   Send("a", 1, 1);
   clock_.SleepMs(1000);
   EXPECT_TRUE(host_->WaitDurable(1, Soon()).ok());
 }
 
-TEST_F(HostTrainingTest, ClosesThePartialMiniBatchOnlyByAFlush) {
+TEST_P(HostTrainingTest, ClosesThePartialMiniBatchOnlyByAFlush) {
   Start();
   Send("a", 1, 3);
   Settle();
@@ -133,7 +133,7 @@ TEST_F(HostTrainingTest, ClosesThePartialMiniBatchOnlyByAFlush) {
   EXPECT_EQ(Flush().step, 2u);
 }
 
-TEST_F(HostTrainingTest, DoesNothingPastADeadline) {
+TEST_P(HostTrainingTest, DoesNothingPastADeadline) {
   Start();
   Send("a", 1, 3);
   Settle();
@@ -146,7 +146,7 @@ TEST_F(HostTrainingTest, DoesNothingPastADeadline) {
   EXPECT_EQ(host_->status().state, ModelState::kReady);
 }
 
-TEST_F(HostTrainingTest, RefusesPacketsWhileTheQueueIsFullAndTakesThemAfterwards) {
+TEST_P(HostTrainingTest, RefusesPacketsWhileTheQueueIsFullAndTakesThemAfterwards) {
   const uint64_t packet_bytes = 4 * (6 + sizeof(uint32_t));
   options_.queue_bytes_max = 3 * packet_bytes;
   Start();
@@ -168,14 +168,14 @@ TEST_F(HostTrainingTest, RefusesPacketsWhileTheQueueIsFullAndTakesThemAfterwards
   EXPECT_EQ(Flush().prequential.seen, 20u);
 }
 
-TEST_F(HostTrainingTest, TakesAPacketLargerThanTheQueueWhenItIsEmpty) {
+TEST_P(HostTrainingTest, TakesAPacketLargerThanTheQueueWhenItIsEmpty) {
   options_.queue_bytes_max = 16;
   Start();
   Send("a", 1, 40);
   EXPECT_EQ(Flush().prequential.seen, 40u);
 }
 
-TEST_F(HostTrainingTest, WakesListenersUntilTheyAreRemoved) {
+TEST_P(HostTrainingTest, WakesListenersUntilTheyAreRemoved) {
   Start();
   Send("a", 1, 4);
   Settle();
@@ -191,7 +191,7 @@ TEST_F(HostTrainingTest, WakesListenersUntilTheyAreRemoved) {
   Settle();
 }
 
-TEST_F(HostTrainingTest, PublishesSnapshotsThatDoNotChange) {
+TEST_P(HostTrainingTest, PublishesSnapshotsThatDoNotChange) {
   options_.publish_interval_steps = 1;
   Start();
   ASSERT_NE(host_->snapshot(), nullptr);
@@ -214,7 +214,7 @@ TEST_F(HostTrainingTest, PublishesSnapshotsThatDoNotChange) {
   EXPECT_NE(before, after);
 }
 
-TEST_F(HostTrainingTest, JournalsADigestEveryFewStepsAndAtFlushes) {
+TEST_P(HostTrainingTest, JournalsADigestEveryFewStepsAndAtFlushes) {
   options_.digest_interval_steps = 5;
   Start();
   Send("a", 1, 4 * 12 + 1);
@@ -250,7 +250,7 @@ void SendAll(ModelHost& host, const std::string& source, uint32_t seed) {
   }
 }
 
-TEST_F(HostTrainingTest, LetsTheJournalDecideTheOrderOfConcurrentSources) {
+TEST_P(HostTrainingTest, LetsTheJournalDecideTheOrderOfConcurrentSources) {
   options_.queue_bytes_max = 4096;
   options_.digest_interval_steps = 7;
   options_.journal.segment_bytes = 4096;
@@ -263,7 +263,7 @@ TEST_F(HostTrainingTest, LetsTheJournalDecideTheOrderOfConcurrentSources) {
   for (std::thread& client : clients) client.join();
   const ModelHost::FlushResult flushed = Flush();
   EXPECT_EQ(flushed.prequential.seen, 2400u);
-  PlainTrainer plain(TinySpec(kModel));
+  PlainTrainer plain(Tiny(kModel));
   for (const storage::Record& record : ReadJournal()) {
     if (const auto* packet = std::get_if<storage::SamplesRecord>(&record.body)) {
       plain.Add(*packet);
@@ -275,7 +275,7 @@ TEST_F(HostTrainingTest, LetsTheJournalDecideTheOrderOfConcurrentSources) {
   EXPECT_EQ(flushed.prequential.correct, plain.correct());
 }
 
-TEST_F(HostTrainingTest, AnswersCommandsWhileSamplesAreComing) {
+TEST_P(HostTrainingTest, AnswersCommandsWhileSamplesAreComing) {
   Start();
   std::thread sender([this] { SendAll(*host_, "a", 9); });
   for (int i = 0; i < 20; ++i) {
@@ -286,13 +286,13 @@ TEST_F(HostTrainingTest, AnswersCommandsWhileSamplesAreComing) {
     (void)host_->ListCheckpoints();
   }
   sender.join();
-  PlainTrainer plain(TinySpec(kModel));
+  PlainTrainer plain(Tiny(kModel));
   plain.Add(TinyPacket("a", 1, 600));
   plain.Flush();
   EXPECT_EQ(Flush().state_digest, plain.Digest());
 }
 
-TEST_F(HostTrainingTest, PublishesEveryPacketInTheEndByTheRealClock) {
+TEST_P(HostTrainingTest, PublishesEveryPacketInTheEndByTheRealClock) {
   storage::Clock& clock = storage::SystemClock();
   auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});
   ASSERT_TRUE(host.ok()) << host.status();
@@ -305,7 +305,7 @@ TEST_F(HostTrainingTest, PublishesEveryPacketInTheEndByTheRealClock) {
   EXPECT_EQ((*host)->snapshot()->step, 50u);
 }
 
-TEST_F(HostTrainingTest, HonoursDeadlinesOfTheRealClock) {
+TEST_P(HostTrainingTest, HonoursDeadlinesOfTheRealClock) {
   storage::Clock& clock = storage::SystemClock();
   auto host = RunningHost::Open(fs_, clock, kStateDir, kModel, options_, {});
   ASSERT_TRUE(host.ok()) << host.status();
@@ -316,6 +316,9 @@ TEST_F(HostTrainingTest, HonoursDeadlinesOfTheRealClock) {
             absl::StatusCode::kDeadlineExceeded);
   EXPECT_GE(clock.MonotonicNs() - begin, 20'000'000);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, HostTrainingTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting

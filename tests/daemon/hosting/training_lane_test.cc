@@ -10,14 +10,13 @@
 #include <random>
 
 #include "core/algorithms/algorithms.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_model_test.h"
 
 namespace tally::hosting {
 namespace {
 
 using testing::PlainTrainer;
 using testing::TinyPacket;
-using testing::TinySpec;
 
 std::unique_ptr<Learner> FreshLearner(const ModelSpec& spec) {
   auto learner = MakeLearner(spec);
@@ -40,14 +39,16 @@ class Feeder {
   TrainingLane lane;
 };
 
-TEST(TrainingLaneTest, TrainsTheSameModelHoweverTheSamplesAreCutIntoPackets) {
+class TrainingLaneTest : public testing::TinyModelTest {};
+
+TEST_P(TrainingLaneTest, TrainsTheSameModelHoweverTheSamplesAreCutIntoPackets) {
   constexpr uint64_t kSamples = 103;
-  PlainTrainer plain(TinySpec("m"));
+  PlainTrainer plain(Tiny("m"));
   plain.Add(TinyPacket("a", 1, kSamples));
   plain.Flush();
   std::mt19937 random(1);
   for (int cut = 0; cut < 50; ++cut) {
-    Feeder feeder(TinySpec("m"));
+    Feeder feeder(Tiny("m"));
     for (uint64_t next = 1; next <= kSamples;) {
       const auto count =
           static_cast<uint32_t>(std::min<uint64_t>(kSamples + 1 - next, 1 + random() % 11));
@@ -61,8 +62,8 @@ TEST(TrainingLaneTest, TrainsTheSameModelHoweverTheSamplesAreCutIntoPackets) {
   }
 }
 
-TEST(TrainingLaneTest, HoldsBackTheOpenMiniBatchInItsTrainedPosition) {
-  Feeder feeder(TinySpec("m", /*batch_size=*/4));
+TEST_P(TrainingLaneTest, HoldsBackTheOpenMiniBatchInItsTrainedPosition) {
+  Feeder feeder(Tiny("m", /*batch_size=*/4));
   feeder.Take(TinyPacket("a", 1, 6));  // positions 1-6, trained 1-4
   EXPECT_EQ(feeder.lane.trained_position(), 4u);
   EXPECT_EQ(feeder.lane.trained_sources().at("a"), 4u);
@@ -78,8 +79,8 @@ TEST(TrainingLaneTest, HoldsBackTheOpenMiniBatchInItsTrainedPosition) {
   EXPECT_EQ(feeder.lane.learner().step(), 2u);
 }
 
-TEST(TrainingLaneTest, ContinuesFromTheMiddleOfARecord) {
-  const ModelSpec spec = TinySpec("m", /*batch_size=*/4);
+TEST_P(TrainingLaneTest, ContinuesFromTheMiddleOfARecord) {
+  const ModelSpec spec = Tiny("m", /*batch_size=*/4);
   Feeder whole(spec);
   whole.Take(TinyPacket("a", 1, 10));
   const LaneStart here = whole.lane.Here();
@@ -100,8 +101,8 @@ TEST(TrainingLaneTest, ContinuesFromTheMiddleOfARecord) {
   EXPECT_EQ(resumed.prequential().seen, 12u);
 }
 
-TEST(TrainingLaneTest, CarriesAnAuditChainThatDependsOnSamplesAndNotOnPackets) {
-  const ModelSpec spec = TinySpec("m", /*batch_size=*/4);
+TEST_P(TrainingLaneTest, CarriesAnAuditChainThatDependsOnSamplesAndNotOnPackets) {
+  const ModelSpec spec = Tiny("m", /*batch_size=*/4);
   Feeder one(spec);
   one.Take(TinyPacket("a", 1, 8));
   Feeder many(spec);
@@ -122,8 +123,8 @@ TEST(TrainingLaneTest, CarriesAnAuditChainThatDependsOnSamplesAndNotOnPackets) {
   EXPECT_NE(dropped.lane.Here().chain_head, undropped.lane.Here().chain_head);
 }
 
-TEST(TrainingLaneTest, RefusesRecordsThatDoNotFollow) {
-  Feeder feeder(TinySpec("m"));
+TEST_P(TrainingLaneTest, RefusesRecordsThatDoNotFollow) {
+  Feeder feeder(Tiny("m"));
   feeder.Take(TinyPacket("a", 1, 3));
   const auto refusal = [&](uint64_t position, storage::RecordBody body) {
     return feeder.lane.Take({position, std::move(body)});
@@ -141,16 +142,16 @@ TEST(TrainingLaneTest, RefusesRecordsThatDoNotFollow) {
   EXPECT_EQ(feeder.lane.taken_position(), 3u);
 }
 
-TEST(TrainingLaneTest, RefusesAFlushBeforeCalibration) {
-  Feeder feeder(TinySpec("m", 4, /*calibration_samples=*/6));
+TEST_P(TrainingLaneTest, RefusesAFlushBeforeCalibration) {
+  Feeder feeder(Tiny("m", 4, /*calibration_samples=*/6));
   feeder.Take(TinyPacket("a", 1, 5));
   EXPECT_EQ(feeder.lane.Take({6, storage::FlushRecord{}}).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(feeder.lane.learner().step(), 0u);
   EXPECT_EQ(feeder.lane.trained_position(), 0u);
 }
 
-TEST(TrainingLaneTest, TrainsCalibrationSamplesFromTheFirstOn) {
-  const ModelSpec spec = TinySpec("m", 4, /*calibration_samples=*/10);
+TEST_P(TrainingLaneTest, TrainsCalibrationSamplesFromTheFirstOn) {
+  const ModelSpec spec = Tiny("m", 4, /*calibration_samples=*/10);
   PlainTrainer plain(spec);
   plain.Add(TinyPacket("a", 1, 13));
   Feeder feeder(spec);
@@ -161,6 +162,9 @@ TEST(TrainingLaneTest, TrainsCalibrationSamplesFromTheFirstOn) {
   EXPECT_EQ(feeder.lane.learner().step(), 3u);
   EXPECT_EQ(StateDigest(feeder.lane.learner()), plain.Digest());
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, TrainingLaneTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::hosting
