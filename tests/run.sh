@@ -56,11 +56,14 @@ build() {
   cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
-# suite PRESET [CTEST ARGUMENT...]
+# suite PRESET [CTEST ARGUMENT...]: what failed is named once more at the very end, where a cut log still has it.
 suite() {
-  local preset=$1
+  local preset=$1 list=build/$1/Testing/Temporary/LastTestsFailed.log
   shift
-  ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@"
+  rm -f "$list"
+  ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@" && return
+  [ ! -f "$list" ] || while IFS= read -r test; do failures+=("$preset, test ${test#*:}"); done <"$list"
+  return 1
 }
 
 # The tests without gRPC: cheap to build with sanitizers, and where memory is touched by hand.
@@ -101,6 +104,6 @@ else
 fi
 
 echo "took $((SECONDS - started)) s"
-for name in ${failures[@]+"${failures[@]}"}; do echo "failed stage: $name"; done
+for name in ${failures[@]+"${failures[@]}"}; do echo "failed: $name"; done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
