@@ -58,11 +58,13 @@ struct LineJob {
   const PairTerm* lines;  // whose `line` counts
   size_t count;
   const int16_t* values;  // as pair_rows gave them
-  size_t row_pairs;
+  size_t rows;
   PanelLines<const int16_t> d;
-  int32_t* sums;                // scratch: 2 rows
+  int32_t* sums;                // scratch: 2 rows of panels * 16
   int32_t* residuals;           // 2 rows a line, from line 0 on; null: quotients go toward zero
   PanelLines<int16_t> weights;  // from line 0 on
+  // Residuals may be as large as the inverse rate, so that weights move without a gradient.
+  bool idle_moves = false;
 };
 
 // Rows of sums and residuals are `panels * 16` long and 64-byte aligned; the two rows of a line

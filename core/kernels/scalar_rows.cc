@@ -12,6 +12,6 @@ const RowTable kScalarRows = {Level::kScalar,
                               SumLine,
                               UpdateTowardZero,
                               UpdateWithFeedback,
-                              TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
+                              TrainLines<1, SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -96,11 +96,12 @@ void PocketNnLearner::UpdateLines(const WeightPart& part, size_t rows,
       {lines.data(),
        lines.size(),
        training.input_pairs.values(),
-       (rows + 1) / 2,
+       rows,
        {d.Line(0, 0), d.panel_stride(), d.panels()},
        scratch.line_sums.data(),
        training.weight_residual.data(),
-       {dense.weights.Line(0, 0), dense.weights.panel_stride(), dense.weights.panels()}},
+       {dense.weights.Line(0, 0), dense.weights.panel_stride(), dense.weights.panels()},
+       rate_rose_},
       constants, scratch.tallies[part.layer]);
 }
 

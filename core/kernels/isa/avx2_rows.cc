@@ -206,9 +206,8 @@ struct SmallConstants {
 
 // The signed quotient of 8 small sums; residuals move on if kFeedback.
 template <bool kFeedback>
-inline __m256i SmallQuotient(const SmallConstants& constants, const int32_t* sums,
-                             int32_t* residuals) {
-  __m256i total = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums));
+inline __m256i SmallQuotient(const SmallConstants& constants, __m256i sums, int32_t* residuals) {
+  __m256i total = sums;
   __m256i* rest = reinterpret_cast<__m256i*>(residuals);
   if (kFeedback) total = _mm256_add_epi32(total, _mm256_load_si256(rest));
   const __m256i even = _mm256_mul_epi32(total, constants.multiplier);
@@ -225,10 +224,11 @@ inline __m256i SmallQuotient(const SmallConstants& constants, const int32_t* sum
 
 // As MoveEight, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
 template <bool kFeedback>
-inline void MoveEightSmall(const SmallConstants& constants, const int32_t* sums, int32_t* residuals,
-                           size_t width, int16_t* weights, __m256i& same, __m256i& magnitudes) {
-  const __m256i even = SmallQuotient<kFeedback>(constants, sums, residuals);
-  const __m256i odd = SmallQuotient<kFeedback>(constants, sums + width, residuals + width);
+inline void MoveEightSmall(const SmallConstants& constants, __m256i even_sums, __m256i odd_sums,
+                           int32_t* residuals, size_t width, int16_t* weights, __m256i& same,
+                           __m256i& magnitudes) {
+  const __m256i even = SmallQuotient<kFeedback>(constants, even_sums, residuals);
+  const __m256i odd = SmallQuotient<kFeedback>(constants, odd_sums, residuals + width);
   const __m256i steps = _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa);
   __m256i* place = reinterpret_cast<__m256i*>(weights);
   const __m256i before = _mm256_load_si256(place);
@@ -239,6 +239,23 @@ inline void MoveEightSmall(const SmallConstants& constants, const int32_t* sums,
   // A sum that saturated was cut too, even where the clamp changed nothing more.
   const __m256i equal = _mm256_cmpeq_epi16(_mm256_sub_epi16(before, steps), kept);
   same = _mm256_add_epi32(same, _mm256_madd_epi16(equal, _mm256_set1_epi16(1)));
+}
+
+// Of `weights` elements each that was not cut counted -1 in `equal`.
+void CountClamped(__m256i equal, size_t weights, UpdateTally& tally) {
+  alignas(32) int32_t counts[8];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(counts), equal);
+  tally.clamped += weights;
+  for (const int32_t count : counts) tally.clamped -= static_cast<uint32_t>(-count);
+}
+
+void TakeMagnitudes(__m256i known, __m256i magnitudes, UpdateTally& tally) {
+  if (_mm256_movemask_epi8(_mm256_cmpeq_epi16(magnitudes, known)) == -1) return;
+  alignas(32) uint16_t sizes[kPanel];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(sizes), magnitudes);
+  for (const uint16_t size : sizes) {
+    if (size > tally.magnitude_max) tally.magnitude_max = size;
+  }
 }
 
 template <bool kFeedback>
@@ -253,27 +270,62 @@ void UpdateLineAvx2(const UpdateConstants& from, const int32_t* sums, int32_t* r
   for (size_t j = 0; j < width; j += 8) {
     int16_t* place = weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2;
     if (from.small) {
-      MoveEightSmall<kFeedback>(small, sums + j, residuals + j, width, place, equal, magnitudes);
+      const __m256i even = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums + j));
+      const __m256i odd = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums + width + j));
+      MoveEightSmall<kFeedback>(small, even, odd, residuals + j, width, place, equal, magnitudes);
     } else {
       MoveEight<kFeedback>(constants, sums + j, residuals + j, width, place, equal, magnitudes);
     }
   }
-  // Each element that was not cut counted -1.
-  alignas(32) int32_t counts[8];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(counts), equal);
-  tally.clamped += 2 * width;
-  for (const int32_t count : counts) tally.clamped -= static_cast<uint32_t>(-count);
-  if (_mm256_movemask_epi8(_mm256_cmpeq_epi16(magnitudes, known)) == -1) return;
-  alignas(32) uint16_t sizes[kPanel];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(sizes), magnitudes);
-  for (const uint16_t size : sizes) {
-    if (size > tally.magnitude_max) tally.magnitude_max = size;
-  }
+  CountClamped(equal, 2 * width, tally);
+  TakeMagnitudes(known, magnitudes, tally);
 }
 
 void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
                           PanelLines<int16_t> weights, UpdateTally& tally) {
   UpdateLineAvx2<false>(constants, sums, nullptr, weights, tally);
+}
+
+// For one row a sum is one product; columns without a delta are left out, eight at a time.
+template <bool kFeedback>
+void TrainOneRowSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& tally) {
+  constexpr size_t kColumns = 8;
+  const SmallConstants constants(from);
+  const __m256i known = _mm256_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
+  __m256i magnitudes = known;
+  const size_t count = ListMovingColumns<kColumns>(job, job.sums);
+  const size_t width = job.weights.panels * kPanel;
+  const LoosePair* pairs = reinterpret_cast<const LoosePair*>(job.values);
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    const __m256i even = _mm256_set1_epi32(static_cast<int32_t>(pairs[2 * line].value));
+    const __m256i odd = _mm256_set1_epi32(static_cast<int32_t>(pairs[2 * line + 1].value));
+    int32_t* residuals = kFeedback ? job.residuals + line * 2 * width : nullptr;
+    int16_t* weights = job.weights.first + line * kLine;
+    __m256i equal = _mm256_setzero_si256();
+    for (size_t c = 0; c < count; ++c) {
+      const size_t column = static_cast<size_t>(job.sums[c]);
+      const size_t place = column % kPanel * 2;
+      const __m256i d = _mm256_load_si256(reinterpret_cast<const __m256i*>(
+          job.d.first + column / kPanel * job.d.panel_stride + place));
+      MoveEightSmall<kFeedback>(constants, _mm256_madd_epi16(d, even), _mm256_madd_epi16(d, odd),
+                                residuals + column, width,
+                                weights + column / kPanel * job.weights.panel_stride + place, equal,
+                                magnitudes);
+    }
+    CountClamped(equal, 2 * kColumns * count, tally);
+  }
+  TakeMagnitudes(known, magnitudes, tally);
+}
+
+void TrainLinesAvx2(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  if (job.rows != 1 || !constants.small) {
+    TrainLines<8, SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>(job, constants, tally);
+  } else if (job.residuals == nullptr) {
+    TrainOneRowSmall<false>(job, constants, tally);
+  } else {
+    TrainOneRowSmall<true>(job, constants, tally);
+  }
 }
 
 }  // namespace
@@ -283,6 +335,6 @@ const RowTable kAvx2Rows = {
     Level::kAvx2,         ListPairsAvx2,
     SumPairs<true>,       PairRowsX86,
     SumLineAvx2,          UpdateTowardZeroAvx2,
-    UpdateLineAvx2<true>, TrainLines<SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>};
+    UpdateLineAvx2<true>, TrainLinesAvx2};
 
 }  // namespace tally::kernels

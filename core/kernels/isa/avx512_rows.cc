@@ -333,16 +333,16 @@ inline void AddRow(const uint32_t* pairs, size_t row_pairs, const int16_t* first
 template <bool kFeedback, size_t kPanels>
 void TrainPanels(const LineJob& job, const SmallConstants& constants, const PanelRun& run,
                  __m512i& magnitudes, UpdateTally& tally) {
+  const size_t row_pairs = (job.rows + 1) / 2;
   for (size_t i = 0; i < job.count; ++i) {
     const size_t line = job.lines[i].line;
-    const uint32_t* pairs =
-        reinterpret_cast<const uint32_t*>(job.values) + line * 2 * job.row_pairs;
+    const uint32_t* pairs = reinterpret_cast<const uint32_t*>(job.values) + line * 2 * row_pairs;
     __m512i even[kPanels];
     __m512i odd[kPanels];
 #pragma GCC unroll 4
     for (size_t p = 0; p < kPanels; ++p) even[p] = odd[p] = _mm512_setzero_si512();
-    AddRow(pairs, job.row_pairs, run.d, job.d.panel_stride, even);
-    AddRow(pairs + job.row_pairs, job.row_pairs, run.d, job.d.panel_stride, odd);
+    AddRow(pairs, row_pairs, run.d, job.d.panel_stride, even);
+    AddRow(pairs + row_pairs, row_pairs, run.d, job.d.panel_stride, odd);
     int32_t* residuals = kFeedback ? run.residuals + line * 2 * run.width : nullptr;
     int16_t* weights = run.weights + line * kLine;
     uint32_t clamped = 0;
@@ -356,11 +356,41 @@ void TrainPanels(const LineJob& job, const SmallConstants& constants, const Pane
   }
 }
 
+// For one row a sum is one product; panels without a delta are left out.
+template <bool kFeedback>
+void TrainOneRowSmall(const LineJob& job, const SmallConstants& constants, __m512i& magnitudes,
+                      UpdateTally& tally) {
+  const size_t count = ListMovingColumns<kPanel>(job, job.sums);
+  const size_t width = job.weights.panels * kPanel;
+  const uint32_t* pairs = reinterpret_cast<const uint32_t*>(job.values);
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    const __m512i even = _mm512_set1_epi32(static_cast<int32_t>(pairs[2 * line]));
+    const __m512i odd = _mm512_set1_epi32(static_cast<int32_t>(pairs[2 * line + 1]));
+    int32_t* residuals = kFeedback ? job.residuals + line * 2 * width : nullptr;
+    int16_t* weights = job.weights.first + line * kLine;
+    uint32_t clamped = 0;
+    for (size_t c = 0; c < count; ++c) {
+      const size_t column = static_cast<size_t>(job.sums[c]);
+      const size_t panel = column / kPanel;
+      const __m512i d = _mm512_load_si512(job.d.first + panel * job.d.panel_stride);
+      clamped += static_cast<uint32_t>(__builtin_popcount(MovePanelSmall<kFeedback>(
+          constants, _mm512_madd_epi16(d, even), _mm512_madd_epi16(d, odd), residuals + column,
+          width, weights + panel * job.weights.panel_stride, magnitudes)));
+    }
+    tally.clamped += clamped;
+  }
+}
+
 template <bool kFeedback>
 void TrainSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& tally) {
   const SmallConstants constants(from);
   const __m512i known = _mm512_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
   __m512i magnitudes = known;
+  if (job.rows == 1) {
+    TrainOneRowSmall<kFeedback>(job, constants, magnitudes, tally);
+    return TakeMagnitudes(known, magnitudes, tally);
+  }
   const size_t panels = job.weights.panels;
   for (size_t p = 0; p < panels;) {
     const PanelRun run = {job.d.first + p * job.d.panel_stride,
@@ -390,7 +420,7 @@ void TrainSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& ta
 
 void TrainLinesAvx512(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
   if (!constants.small) {
-    TrainLines<SumLineAvx512, UpdateTowardZeroAvx512, UpdateLineAvx512<true>>(job, constants,
+    TrainLines<kPanel, SumLineAvx512, UpdateTowardZeroAvx512, UpdateLineAvx512<true>>(job, constants,
                                                                               tally);
   } else if (job.residuals == nullptr) {
     TrainSmall<false>(job, constants, tally);

@@ -41,6 +41,6 @@ const RowTable kNeonRows = {Level::kNeon,
                             SumLine,
                             UpdateTowardZero,
                             UpdateWithFeedback,
-                            TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
+                            TrainLines<8, SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

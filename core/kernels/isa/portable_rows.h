@@ -100,26 +100,33 @@ inline uint32_t DivideMagnitude(const UpdateConstants& constants, uint32_t magni
   return static_cast<uint32_t>((uint64_t{magnitude} * constants.multiplier) >> constants.shift);
 }
 
+// Moves one weight by a sum; `residual` may be null.
+inline void MoveWeight(const UpdateConstants& constants, int32_t sum, int32_t* residual,
+                       int16_t& weight, uint32_t& clamped, uint32_t& magnitude_max) {
+  const int32_t total = residual == nullptr ? sum : *residual + sum;
+  const uint32_t sign = 0u - (static_cast<uint32_t>(total) >> 31);
+  const uint32_t magnitude = (static_cast<uint32_t>(total) ^ sign) - sign;
+  const uint32_t quotient = DivideMagnitude(constants, magnitude);
+  if (residual != nullptr) {
+    const uint32_t rest = magnitude - quotient * static_cast<uint32_t>(constants.inverse);
+    *residual = static_cast<int32_t>((rest ^ sign) - sign);
+  }
+  const uint32_t cut = quotient < kQuotientMax ? quotient : kQuotientMax;
+  const int32_t moved = weight - static_cast<int32_t>((cut ^ sign) - sign);
+  int32_t kept = moved < constants.limit ? moved : constants.limit;
+  kept = kept > -constants.limit ? kept : -constants.limit;
+  clamped += moved != kept ? 1u : 0u;
+  const uint32_t size = static_cast<uint32_t>(kept < 0 ? -kept : kept);
+  magnitude_max = size > magnitude_max ? size : magnitude_max;
+  weight = static_cast<int16_t>(kept);
+}
+
 // Moves 16 weights of one row, every second element from `weights` on. `residuals` may be null.
 inline void MoveRow(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
                     int16_t* weights, uint32_t& clamped, uint32_t& magnitude_max) {
   for (size_t j = 0; j < kPanel; ++j) {
-    const int32_t total = residuals == nullptr ? sums[j] : residuals[j] + sums[j];
-    const uint32_t sign = 0u - (static_cast<uint32_t>(total) >> 31);
-    const uint32_t magnitude = (static_cast<uint32_t>(total) ^ sign) - sign;
-    const uint32_t quotient = DivideMagnitude(constants, magnitude);
-    if (residuals != nullptr) {
-      const uint32_t rest = magnitude - quotient * static_cast<uint32_t>(constants.inverse);
-      residuals[j] = static_cast<int32_t>((rest ^ sign) - sign);
-    }
-    const uint32_t cut = quotient < kQuotientMax ? quotient : kQuotientMax;
-    const int32_t moved = weights[2 * j] - static_cast<int32_t>((cut ^ sign) - sign);
-    int32_t kept = moved < constants.limit ? moved : constants.limit;
-    kept = kept > -constants.limit ? kept : -constants.limit;
-    clamped += moved != kept ? 1u : 0u;
-    const uint32_t size = static_cast<uint32_t>(kept < 0 ? -kept : kept);
-    magnitude_max = size > magnitude_max ? size : magnitude_max;
-    weights[2 * j] = static_cast<int16_t>(kept);
+    MoveWeight(constants, sums[j], residuals == nullptr ? nullptr : residuals + j, weights[2 * j],
+               clamped, magnitude_max);
   }
 }
 
@@ -151,12 +158,63 @@ void UpdateLine(const UpdateConstants& constants, const int32_t* sums, int32_t* 
   UpdateLine<true>(constants, sums, residuals, weights, tally);
 }
 
-// train_lines, made of a level's other kernels.
-template <auto kSumLine, auto kTowardZero, auto kWithFeedback>
-void TrainLines(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+// For one row a gradient is an outer product: a column without a delta has none and stays as it is.
+// Lists the first columns of the groups of kGroup columns that move, and returns how many.
+template <size_t kGroup>
+size_t ListMovingColumns(const LineJob& job, int32_t* columns) {
+  size_t count = 0;
+  for (size_t j = 0; j < job.d.panels * kPanel; j += kGroup) {
+    const LoosePair* deltas = reinterpret_cast<const LoosePair*>(
+        job.d.first + j / kPanel * job.d.panel_stride + j % kPanel * 2);
+    uint32_t any = job.idle_moves ? 1 : 0;
+    for (size_t i = 0; i < kGroup; ++i) any |= deltas[i].value;
+    columns[count] = static_cast<int32_t>(j);
+    count += any != 0 ? 1 : 0;
+  }
+  return count;
+}
+
+// train_lines for one row.
+template <size_t kGroup, bool kFeedback>
+void TrainOneRow(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  const size_t count = ListMovingColumns<kGroup>(job, job.sums);
+  const size_t width = job.weights.panels * kPanel;
+  uint32_t clamped = 0;
+  uint32_t magnitude_max = tally.magnitude_max;
   for (size_t i = 0; i < job.count; ++i) {
     const size_t line = job.lines[i].line;
-    kSumLine(job.values + line * 4 * job.row_pairs, job.row_pairs, job.d, job.sums);
+    int32_t* residuals = kFeedback ? job.residuals + line * 2 * width : nullptr;
+    for (size_t row = 0; row < 2; ++row) {
+      const int32_t value = job.values[4 * line + 2 * row];  // beside a zero
+      for (size_t c = 0; c < count; ++c) {
+        const size_t j = static_cast<size_t>(job.sums[c]);
+        const size_t place = j % kPanel * 2;
+        const int16_t* d = job.d.first + j / kPanel * job.d.panel_stride + place;
+        int16_t* weights =
+            job.weights.first + j / kPanel * job.weights.panel_stride + line * kLine + place + row;
+        for (size_t k = 0; k < kGroup; ++k) {
+          MoveWeight(constants, value * d[2 * k],
+                     kFeedback ? residuals + row * width + j + k : nullptr, weights[2 * k], clamped,
+                     magnitude_max);
+        }
+      }
+    }
+  }
+  tally.clamped += clamped;
+  tally.magnitude_max = magnitude_max;
+}
+
+// train_lines, made of a level's other kernels; kGroup columns of a single row move together.
+template <size_t kGroup, auto kSumLine, auto kTowardZero, auto kWithFeedback>
+void TrainLines(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  if (job.rows == 1) {
+    return job.residuals == nullptr ? TrainOneRow<kGroup, false>(job, constants, tally)
+                                    : TrainOneRow<kGroup, true>(job, constants, tally);
+  }
+  const size_t row_pairs = (job.rows + 1) / 2;
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    kSumLine(job.values + line * 4 * row_pairs, row_pairs, job.d, job.sums);
     const PanelLines<int16_t> weights = {job.weights.first + line * kLine, job.weights.panel_stride,
                                          job.weights.panels};
     if (job.residuals == nullptr) {

@@ -35,6 +35,6 @@ const RowTable kSimd32Rows = {Level::kSimd32,
                               SumLine,
                               UpdateTowardZero,
                               UpdateWithFeedback,
-                              TrainLines<SumLine, UpdateTowardZero, UpdateWithFeedback>};
+                              TrainLines<1, SumLine, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels

@@ -54,6 +54,6 @@ const RowTable kSse2Rows = {
     Level::kSse2,       ListPairs,
     AddPairsSse2,       PairRowsX86,
     SumLineSse2,        UpdateTowardZero,
-    UpdateWithFeedback, TrainLines<SumLineSse2, UpdateTowardZero, UpdateWithFeedback>};
+    UpdateWithFeedback, TrainLines<8, SumLineSse2, UpdateTowardZero, UpdateWithFeedback>};
 
 }  // namespace tally::kernels
