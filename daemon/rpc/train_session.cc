@@ -16,6 +16,9 @@ namespace {
 // How often, at most, an acknowledgement is sent that brings nothing but training progress.
 constexpr int64_t kProgressIntervalNs = 100'000'000;
 
+// What many streams have at least, each: a large packet on its way while another is synced.
+constexpr uint64_t kWindowShareMin = 256 << 10;
+
 // What of an error the sender needs to find the packet.
 absl::Status NameSequence(const absl::Status& status, uint64_t first_sequence) {
   absl::Status named(status.code(), text::StrCat("samples from sequence ", first_sequence, ": ",
@@ -230,13 +233,23 @@ void TrainSession::Kept(const hosting::AppendResult& result, uint64_t last_seque
                                    : hosting::ModelHost::SyncWish::kNow);
 }
 
+// Two streams have all of limits.window each; more of them share what two have, so that the memory
+// of many streams is bounded, down to what a sync of one packet needs.
+uint64_t TrainSession::WindowBytes() const {
+  const uint64_t limit = environment_.limits->window_bytes.load();
+  const uint64_t streams =
+      environment_.open_streams == nullptr ? 1 : environment_.open_streams->load();
+  const uint64_t share = 2 * limit / std::max<uint64_t>(streams, 1);
+  return std::min(limit, std::max(share, kWindowShareMin));
+}
+
 // A sender that goes on sending before it is acknowledged is not held up by waiting a little, until
 // half its window is full: the other half can be sent during the sync. One that waits for each
 // acknowledgement would be.
 bool TrainSession::SyncCanWait() const {
   const bool goes_on = run_packets_ > 1 || last_run_packets_ > 1;
   return kind_ == Kind::kStream && goes_on && !ending_ &&
-         in_flight_bytes_ < environment_.limits->window_bytes.load() / 2;
+         in_flight_bytes_ < WindowBytes() / 2;
 }
 
 void TrainSession::BeginEnd(const absl::Status& status) {
@@ -282,8 +295,7 @@ void TrainSession::Advance() {
     transport_->Finish(done ? *ending_ : absl::CancelledError("the client has gone"));
     return;
   }
-  const bool room =
-      in_flight_.empty() || in_flight_bytes_ < environment_.limits->window_bytes.load();
+  const bool room = in_flight_.empty() || in_flight_bytes_ < WindowBytes();
   if (!reading_ && !ending_ && !cancelled_ && !pending_ && room) {
     reading_ = true;
     transport_->Read();
@@ -307,7 +319,7 @@ void TrainSession::WriteAcknowledgement() {
   ToProto(progress_, *response.mutable_progress());
   ToProto(status.prequential, *response.mutable_prequential());
   ToProto(status.digest_point, *response.mutable_digest_point());
-  response.set_window_bytes(static_cast<uint32_t>(environment_.limits->window_bytes.load()));
+  response.set_window_bytes(static_cast<uint32_t>(WindowBytes()));
   response.set_skipped(skipped_);
   sent_ = progress_;
   sent_any_ = true;

@@ -5,7 +5,7 @@
 //   - at most one read and one write are under way;
 //   - a packet is validated whole before any of it is kept, and packets are kept in the order they
 //   came;
-//   - nothing is read while a packet waits for room, nor while `window_bytes` of rows await their
+//   - nothing is read while a packet waits for room, nor while a window of rows await their
 //     acknowledgement, so that flow control holds the sender;
 //   - the call ends once everything kept has been acknowledged as it was asked for.
 
@@ -54,6 +54,8 @@ class TrainSession : public hosting::ProgressListener,
     // Runs work soon on another thread, in order: the host's threads must not write to the network.
     std::function<void(std::function<void()>)> lane;
     v1::Durability default_durability = v1::DURABILITY_DURABLE;
+    // Streams that share the memory of windows; null: this one alone.
+    const std::atomic<uint32_t>* open_streams = nullptr;
   };
 
   TrainSession(Kind kind, const Environment& environment, TrainTransport* transport);
@@ -84,6 +86,7 @@ class TrainSession : public hosting::ProgressListener,
   void AppendPending() TALLY_REQUIRES(mutex_);
   void Kept(const hosting::AppendResult& result, uint64_t last_sequence, uint64_t bytes)
       TALLY_REQUIRES(mutex_);
+  uint64_t WindowBytes() const;
   bool SyncCanWait() const TALLY_REQUIRES(mutex_);
   void BeginEnd(const absl::Status& status) TALLY_REQUIRES(mutex_);
 

@@ -43,6 +43,7 @@ class TrainingService::Sessions {
     sessions_.erase(session);
     if (stream) --streams_;
   }
+  const std::atomic<uint32_t>& streams() const { return streams_; }
   std::vector<std::shared_ptr<TrainSession>> All() {
     const MutexLock lock(mutex_);
     std::vector<std::shared_ptr<TrainSession>> all;
@@ -52,7 +53,7 @@ class TrainingService::Sessions {
 
  private:
   Mutex mutex_;
-  uint32_t streams_ TALLY_GUARDED_BY(mutex_) = 0;
+  std::atomic<uint32_t> streams_ = 0;  // changed under the mutex
   std::map<TrainSession*, std::shared_ptr<TrainSession>> sessions_ TALLY_GUARDED_BY(mutex_);
 };
 
@@ -287,7 +288,7 @@ TrainingService::TrainingService(const ServiceEnvironment& environment)
   session_environment_ = {
       environment.catalog, environment.limits, environment.clock,
       [lane = environment.lane](std::function<void()> work) { lane->Run(std::move(work)); },
-      environment.default_durability};
+      environment.default_durability, &sessions_->streams()};
 }
 
 TrainingService::~TrainingService() = default;

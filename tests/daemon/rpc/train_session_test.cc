@@ -61,7 +61,8 @@ class TrainSessionTest : public ::testing::Test {
     session_ = std::make_shared<TrainSession>(
         kind,
         TrainSession::Environment{&catalog_, &limits_, &clock_,
-                                  [](const std::function<void()>& work) { work(); }},
+                                  [](const std::function<void()>& work) { work(); },
+                                  v1::DURABILITY_DURABLE, &open_streams_},
         &wire_);
     session_->Start();
   }
@@ -104,6 +105,7 @@ class TrainSessionTest : public ::testing::Test {
   std::shared_ptr<FakeHost> host_;
   Catalog catalog_;
   LiveLimits limits_;
+  std::atomic<uint32_t> open_streams_ = 1;
   FakeClock clock_;
   ScriptedWire wire_;
   std::shared_ptr<TrainSession> session_;
@@ -117,6 +119,36 @@ TEST_F(TrainSessionTest, TheFirstMessageIsAnsweredWithWhereTheSourceStands) {
   ASSERT_EQ(wire_.written.size(), 1u);
   EXPECT_EQ(wire_.written[0].progress().next_sequence(), 1u);
   EXPECT_EQ(wire_.written[0].window_bytes(), 1u << 20);
+}
+
+TEST_F(TrainSessionTest, ManyStreamsShareWhatTwoWindowsHold) {
+  struct Case {
+    uint32_t streams;
+    uint32_t window_bytes;
+  };
+  for (const Case& wanted : {Case{1, 1 << 20}, Case{2, 1 << 20}, Case{4, 1 << 19}, Case{8, 1 << 18},
+                             Case{64, 1 << 18}}) {
+    open_streams_ = wanted.streams;
+    Open(TrainSession::Kind::kStream);
+    v1::TrainStreamRequest open;
+    open.set_model("m");
+    open.set_source("camera");
+    Send(open);
+    ASSERT_EQ(wire_.written.size(), 1u);
+    EXPECT_EQ(wire_.written[0].window_bytes(), wanted.window_bytes) << wanted.streams;
+  }
+}
+
+TEST_F(TrainSessionTest, AWindowBelowTheSmallestShareIsKept) {
+  open_streams_ = 64;
+  limits_.window_bytes = 1 << 16;
+  Open(TrainSession::Kind::kStream);
+  v1::TrainStreamRequest open;
+  open.set_model("m");
+  open.set_source("camera");
+  Send(open);
+  ASSERT_EQ(wire_.written.size(), 1u);
+  EXPECT_EQ(wire_.written[0].window_bytes(), 1u << 16);
 }
 
 TEST_F(TrainSessionTest, AcknowledgementsOfManyPacketsAreOne) {
