@@ -14,7 +14,7 @@ constexpr int kArenas = 2;
 constexpr int kMappedBytes = 1 << 20;
 // Free memory at the end of a pool beyond this goes back: as much as the training queue holds,
 // which a stream would take again at once.
-constexpr int kTrimBytes = 4 << 20;
+constexpr int kTrimBytes = 2 << 20;
 
 }  // namespace
 
