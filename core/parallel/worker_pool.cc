@@ -40,12 +40,17 @@ inline void Pause() {
 #endif
 }
 
-// Looks a while, some microseconds, before one goes to sleep: what is awaited is the end of parts
-// that others are at, which takes about as long as falling asleep.
+// Some microseconds: what is awaited is the end of parts that others are at, which takes about as
+// long as falling asleep.
+constexpr int kLooksForParts = 500;
+// Some ten microseconds, once after the last of many runs: while samples stream in the next
+// mini-batch comes sooner than a sleeping thread could be woken.
+constexpr int kLooksForRuns = 2000;
+
+// Looks a while before one goes to sleep.
 template <class Condition>
-bool IsSoon(const Condition& condition) {
-  constexpr int kLooks = 500;
-  for (int i = 0; i < kLooks; ++i) {
+bool IsSoon(int looks, const Condition& condition) {
+  for (int i = 0; i < looks; ++i) {
     if (condition()) return true;
     Pause();
   }
@@ -158,7 +163,7 @@ void WorkerPool::EndStage(size_t stage) {
 }
 
 void WorkerPool::AwaitEndOf(size_t stage) {
-  if (IsSoon([&] { return stage_ != stage; })) return;
+  if (IsSoon(kLooksForParts, [&] { return stage_ != stage; })) return;
   std::unique_lock lock(mutex_);
   ++sleepers_;
   while (stage_ == stage) stage_end_.wait(lock);
@@ -172,7 +177,7 @@ void WorkerPool::AwaitWorkers() {
     open_ = false;
   }
   const auto none_active = [&] { return active_ == 0; };
-  const bool soon = IsSoon(none_active);
+  const bool soon = IsSoon(kLooksForParts, none_active);
   std::unique_lock lock(mutex_);
   while (!soon && !none_active()) idle_.wait(lock);
   busy_ = false;
@@ -182,7 +187,13 @@ void WorkerPool::WorkerMain(size_t thread) {
   uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   for (;;) {
-    while (!stopping_ && (!open_ || runs_ == seen)) wake_.wait(lock);
+    while (!stopping_ && (!open_ || runs_ == seen)) {
+      seen = runs_;  // what has ended meanwhile needs nobody any more
+      lock.unlock();
+      const bool came = IsSoon(kLooksForRuns, [&] { return runs_ != seen; });
+      lock.lock();
+      if (!came && !stopping_ && runs_ == seen) wake_.wait(lock);
+    }
     if (stopping_) return;
     seen = runs_;
     ++active_;

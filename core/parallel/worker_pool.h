@@ -83,7 +83,7 @@ class WorkerPool {
   size_t sleepers_ = 0;                // at stage_end_
   bool busy_ = false;                  // somebody is in Run
   bool open_ = false;                  // workers may join in
-  uint64_t runs_ = 0;                  // that there have been
+  std::atomic<uint64_t> runs_ = 0;     // that there have been; changed under the mutex
   bool stopping_ = false;
 
   std::vector<std::thread> workers_;
