@@ -248,8 +248,7 @@ uint64_t TrainSession::WindowBytes() const {
 // acknowledgement would be.
 bool TrainSession::SyncCanWait() const {
   const bool goes_on = run_packets_ > 1 || last_run_packets_ > 1;
-  return kind_ == Kind::kStream && goes_on && !ending_ &&
-         in_flight_bytes_ < WindowBytes() / 2;
+  return kind_ == Kind::kStream && goes_on && !ending_ && in_flight_bytes_ < WindowBytes() / 2;
 }
 
 void TrainSession::BeginEnd(const absl::Status& status) {

@@ -286,9 +286,12 @@ class TrainingService::EvaluateCall : public grpc::ServerReadReactor<v1::Evaluat
 TrainingService::TrainingService(const ServiceEnvironment& environment)
     : environment_(environment), sessions_(std::make_unique<Sessions>()) {
   session_environment_ = {
-      environment.catalog, environment.limits, environment.clock,
+      environment.catalog,
+      environment.limits,
+      environment.clock,
       [lane = environment.lane](std::function<void()> work) { lane->Run(std::move(work)); },
-      environment.default_durability, &sessions_->streams()};
+      environment.default_durability,
+      &sessions_->streams()};
 }
 
 TrainingService::~TrainingService() = default;

@@ -308,10 +308,9 @@ void TrainOneRowSmall(const LineJob& job, const UpdateConstants& from, UpdateTal
       const size_t place = column % kPanel * 2;
       const __m256i d = _mm256_load_si256(reinterpret_cast<const __m256i*>(
           job.d.first + column / kPanel * job.d.panel_stride + place));
-      MoveEightSmall<kFeedback>(constants, _mm256_madd_epi16(d, even), _mm256_madd_epi16(d, odd),
-                                residuals + column, width,
-                                weights + column / kPanel * job.weights.panel_stride + place, equal,
-                                magnitudes);
+      MoveEightSmall<kFeedback>(
+          constants, _mm256_madd_epi16(d, even), _mm256_madd_epi16(d, odd), residuals + column,
+          width, weights + column / kPanel * job.weights.panel_stride + place, equal, magnitudes);
     }
     CountClamped(equal, 2 * kColumns * count, tally);
   }
@@ -331,10 +330,8 @@ void TrainLinesAvx2(const LineJob& job, const UpdateConstants& constants, Update
 }  // namespace
 
 extern const RowTable kAvx2Rows;
-const RowTable kAvx2Rows = {
-    Level::kAvx2,         ListPairsAvx2,
-    SumPairs<true>,       PairRowsX86,
-    SumLineAvx2,          UpdateTowardZeroAvx2,
-    UpdateLineAvx2<true>, TrainLinesAvx2};
+const RowTable kAvx2Rows = {Level::kAvx2,         ListPairsAvx2, SumPairs<true>,
+                            PairRowsX86,          SumLineAvx2,   UpdateTowardZeroAvx2,
+                            UpdateLineAvx2<true>, TrainLinesAvx2};
 
 }  // namespace tally::kernels

@@ -420,8 +420,8 @@ void TrainSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& ta
 
 void TrainLinesAvx512(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
   if (!constants.small) {
-    TrainLines<kPanel, SumLineAvx512, UpdateTowardZeroAvx512, UpdateLineAvx512<true>>(job, constants,
-                                                                              tally);
+    TrainLines<kPanel, SumLineAvx512, UpdateTowardZeroAvx512, UpdateLineAvx512<true>>(
+        job, constants, tally);
   } else if (job.residuals == nullptr) {
     TrainSmall<false>(job, constants, tally);
   } else {
