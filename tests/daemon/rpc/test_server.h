@@ -57,7 +57,7 @@ class TestServer {
 // A context that cannot hang a test.
 class Context : public grpc::ClientContext {
  public:
-  Context() { set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20)); }
+  Context() { set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120)); }
 };
 
 inline v1::Samples MakeSamples(uint64_t first_sequence, int rows) {
