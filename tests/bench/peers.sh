@@ -59,8 +59,9 @@ trap 'stop "$daemon"; stop "$echo_pid"; rm -rf "$work"' EXIT
 
 # One thread each, and none that spins.
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
-cores=$(env -u OMP_NUM_THREADS nproc)  # which counts that variable for a limit
-work_core=$((cores - 1)) client_core=0
+# The processors that this shell may use: servers and what runs alone on the last one, clients on the first.
+mapfile -t allowed < <(/usr/bin/python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)), sep="\n")')
+cores=${#allowed[@]} client_core=${allowed[0]} work_core=${allowed[-1]}
 on_work_core() { taskset -c $work_core "$@"; }
 on_client_core() { taskset -c $client_core "$@"; }
 
@@ -150,8 +151,8 @@ start_daemon() { # a fresh one, with one model: mini-batches of 20, as in proces
   "$bin/tally" --server "$server" create digits --spec "$work/spec.yaml" >/dev/null
 }
 stop_daemon() { stop "$daemon"; daemon=''; }
-start_echo() {
-  taskset -c $work_core "$bin/echo_server" "$echo_server" >"$work/echo.log" &
+start_echo() { # [OPTION]
+  taskset -c $work_core "$bin/echo_server" "$@" "$echo_server" >"$work/echo.log" &
   echo_pid=$!
   until grep -q ready "$work/echo.log"; do kill -0 $echo_pid; sleep 0.02; done
 }
@@ -182,7 +183,7 @@ journal_disk() { rm -rf "$work/journal"; journal "posix:$work/journal" journal_d
 journal_memory() { journal memory journal_memory; }
 measure_journal() { in_turn journal_disk journal_memory; }
 
-# One-row ModelInfer of tallyd and of a server that does nothing.
+# One-row ModelInfer of tallyd and of a server that does nothing, with callbacks and with a completion queue.
 rpc() { # ADDRESS PID SERIES
   local result
   result=$(on_client_core "$bin/infer_latency" --server-pid "$2" "$1" digits 784 "$(count 10000 500)")
@@ -190,12 +191,11 @@ rpc() { # ADDRESS PID SERIES
   note "$3_p50" "$(field p50_ns <<<"$result")"
 }
 rpc_ours() { rpc "$server" "$daemon" rpc_ours; }
-rpc_echo() { rpc "$echo_server" "$echo_pid" rpc_echo; }
+rpc_echo() { start_echo; rpc "$echo_server" "$echo_pid" rpc_echo; stop_echo; }
+rpc_queue() { start_echo --completion-queue; rpc "$echo_server" "$echo_pid" rpc_queue; stop_echo; }
 measure_rpc() {
   start_daemon
-  start_echo
-  in_turn rpc_ours rpc_echo
-  stop_echo
+  in_turn rpc_ours rpc_echo rpc_queue
   stop_daemon
 }
 

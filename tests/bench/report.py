@@ -186,7 +186,9 @@ def extra_rows(series):
             ("journal on disk against in memory, CPU", "journal_disk_cpu", "journal_memory_cpu", "time"),
             ("journal on disk against in memory, wall", "journal_disk_wall", "journal_memory_wall", "time"),
             ("one-row ModelInfer against a bare echo, server CPU", "rpc_ours_cpu", "rpc_echo_cpu", "overhead"),
-            ("one-row ModelInfer against a bare echo, p50", "rpc_ours_p50", "rpc_echo_p50", "overhead")):
+            ("one-row ModelInfer against a bare echo, p50", "rpc_ours_p50", "rpc_echo_p50", "overhead"),
+            ("bare echo, completion queue against callbacks, server CPU", "rpc_queue_cpu", "rpc_echo_cpu", "overhead"),
+            ("bare echo, completion queue against callbacks, p50", "rpc_queue_p50", "rpc_echo_p50", "overhead")):
         result = evaluate_couple(kind, series, ours, theirs)
         if result:
             yield (f"{title}: {result.number:.2f} ({result.low:.2f} to {result.high:.2f}); "
