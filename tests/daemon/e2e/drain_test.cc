@@ -11,16 +11,19 @@
 #include "tests/daemon/e2e/process.h"
 #include "tests/daemon/e2e/small_world.h"
 #include "tests/daemon/e2e/training_under_watch.h"
+#include "tests/support/each_algorithm.h"
 
 namespace tally::e2e {
 namespace {
 
-TEST(DrainTest, ATrainingSurvivesOrderlyRestartsOfTheDaemon) {
+class DrainTest : public testing::EachAlgorithmTest {};
+
+TEST_P(DrainTest, ATrainingSurvivesOrderlyRestartsOfTheDaemon) {
   const Dataset dataset = SmallData(703);
   const TrainingPlan plan{.epochs = 4, .shuffle_seed = 3};
   Daemon daemon;
   daemon.Start();
-  ASSERT_TRUE(daemon.client().Create("small", cli::SpecToMessage(SmallSpec())).ok());
+  ASSERT_TRUE(daemon.client().Create("small", cli::SpecToMessage(SmallSpec(GetParam()))).ok());
   TrainingUnderWatch training(
       daemon.client(), dataset,
       {.model = "small", .source = "s", .plan = plan, .batch_rows = 3, .window_bytes = 600});
@@ -37,15 +40,16 @@ TEST(DrainTest, ATrainingSurvivesOrderlyRestartsOfTheDaemon) {
   training.HoldBeyond(UINT64_MAX);
   const auto& report = training.Join();
   ASSERT_TRUE(report.ok()) << report.status() << daemon.log();
-  EXPECT_EQ(report->last_flush.state_digest(), ExpectedDigest(SmallSpec(), dataset, plan));
+  EXPECT_EQ(report->last_flush.state_digest(),
+            ExpectedDigest(SmallSpec(GetParam()), dataset, plan));
   EXPECT_EQ(report->last_flush.prequential().seen(), 703u * 4);
 }
 
-TEST(DrainTest, APartialMiniBatchIsNeitherTrainedNorForgotten) {
+TEST_P(DrainTest, APartialMiniBatchIsNeitherTrainedNorForgotten) {
   const Dataset dataset = SmallData(10);  // one mini-batch of 7, and 3 samples that wait
   Daemon daemon;
   daemon.Start();
-  ASSERT_TRUE(daemon.client().Create("small", cli::SpecToMessage(SmallSpec())).ok());
+  ASSERT_TRUE(daemon.client().Create("small", cli::SpecToMessage(SmallSpec(GetParam()))).ok());
   auto session = *TrainSession::Open(daemon.client(), {.model = "small", .source = "s"});
   ASSERT_TRUE(session->Send(RowBytes(dataset, 0, 10), dataset.labels).ok());
   ASSERT_TRUE(session->Finish().ok());
@@ -64,6 +68,9 @@ TEST(DrainTest, APartialMiniBatchIsNeitherTrainedNorForgotten) {
   ASSERT_TRUE(daemon.client().Flush("small").ok());
   EXPECT_EQ(daemon.client().Get("small")->prequential().seen(), 10u);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, DrainTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::e2e

@@ -12,11 +12,12 @@
 #include "tests/daemon/e2e/process.h"
 #include "tests/daemon/e2e/small_world.h"
 #include "tests/daemon/e2e/training_under_watch.h"
+#include "tests/support/each_algorithm.h"
 
 namespace tally::e2e {
 namespace {
 
-class FlowTest : public ::testing::Test {
+class FlowTest : public testing::EachAlgorithmTest {
  protected:
   FlowTest() { daemon_.Start(); }
 
@@ -41,14 +42,14 @@ class FlowTest : public ::testing::Test {
   Dataset train_;
 };
 
-TEST_F(FlowTest, TrainingThroughTheDaemonGivesTheDigestOfFit) {
+TEST_P(FlowTest, TrainingThroughTheDaemonGivesTheDigestOfFit) {
   const std::vector<std::pair<ModelSpec, uint32_t>> cases = {
-      {SmallSpec(), 53},             // ends with a partial mini-batch
-      {SmallSpec(), 56},             // does not
-      {SmallSpec(), 6},              // less than one mini-batch
-      {BackPropagationSpec(), 101},  // prime
-      {CalibratedSpec(53), 53},      // calibrated by exactly one epoch
-      {CalibratedSpec(20), 53},
+      {SmallSpec(GetParam()), 53},           // ends with a partial mini-batch
+      {SmallSpec(GetParam()), 56},           // does not
+      {SmallSpec(GetParam()), 6},            // less than one mini-batch
+      {OtherSpec(GetParam()), 101},          // prime
+      {CalibratedSpec(GetParam(), 53), 53},  // calibrated by exactly one epoch
+      {CalibratedSpec(GetParam(), 20), 53},
   };
   for (size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(i);
@@ -72,18 +73,18 @@ TEST_F(FlowTest, TrainingThroughTheDaemonGivesTheDigestOfFit) {
   }
 }
 
-TEST_F(FlowTest, EpochsAndShuffleSeedDefaultToTheSpec) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, EpochsAndShuffleSeedDefaultToTheSpec) {
+  Prepare(SmallSpec(GetParam()), 53);
   const auto fit = RunTally({"fit", spec_file(), "--data", data(), "--json"});
   const auto train = Tally({"train", "small", "--data", data()});
   EXPECT_EQ(train.Json("digest"), fit.Json("digest"));
-  EXPECT_EQ(train.Json("epochs"), std::to_string(ScheduleEpochs(SmallSpec(), 53)));
+  EXPECT_EQ(train.Json("epochs"), std::to_string(ScheduleEpochs(SmallSpec(GetParam()), 53)));
 }
 
-TEST_F(FlowTest, ARerunWithTheSameSourceGoesOnWhereTheDaemonStands) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, ARerunWithTheSameSourceGoesOnWhereTheDaemonStands) {
+  Prepare(SmallSpec(GetParam()), 53);
   const TrainingPlan plan{.epochs = 4, .shuffle_seed = 5};
-  const std::string expected = ExpectedDigest(SmallSpec(), train_, plan);
+  const std::string expected = ExpectedDigest(SmallSpec(GetParam()), train_, plan);
   // The first run stops inside, at and right behind each border, as if it had been killed there:
   // after the last sample of an epoch before its flush (53, 106), in the middle, after the first
   // sample of the next.
@@ -121,8 +122,8 @@ TEST_F(FlowTest, ARerunWithTheSameSourceGoesOnWhereTheDaemonStands) {
   Tally({"train", "small", "--data", data(), "--epochs", "2", "--source", "rerun"}, 69);
 }
 
-TEST_F(FlowTest, ARerunThatStandsAtAnEpochsEndFlushesItFirst) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, ARerunThatStandsAtAnEpochsEndFlushesItFirst) {
+  Prepare(SmallSpec(GetParam()), 53);
   const auto order = EpochOrder(5, 0, 53);
   {
     auto session = TrainSession::Open(daemon_.client(), {.model = "small", .source = "rerun"});
@@ -139,10 +140,10 @@ TEST_F(FlowTest, ARerunThatStandsAtAnEpochsEndFlushesItFirst) {
   const auto train =
       Tally({"train", "small", "--data", data(), "--epochs", "2", "--source", "rerun"});
   EXPECT_EQ(train.Json("digest"),
-            ExpectedDigest(SmallSpec(), train_, {.epochs = 2, .shuffle_seed = 5}));
+            ExpectedDigest(SmallSpec(GetParam()), train_, {.epochs = 2, .shuffle_seed = 5}));
 }
 
-TEST_F(FlowTest, AFlushRightAfterTheLastCalibrationSampleIsNotRefused) {
+TEST_P(FlowTest, AFlushRightAfterTheLastCalibrationSampleIsNotRefused) {
   // The trainer may still be calibrating; the samples it needs are there.
   const Dataset dataset = SmallData(4000);
   v1::TrainRequest request;
@@ -153,7 +154,7 @@ TEST_F(FlowTest, AFlushRightAfterTheLastCalibrationSampleIsNotRefused) {
   request.mutable_samples()->mutable_labels()->Assign(dataset.labels.begin(), dataset.labels.end());
   for (int i = 0; i < 12; ++i) {
     request.set_model("m" + std::to_string(i));
-    const auto spec = cli::SpecToMessage(CalibratedSpec(4000));
+    const auto spec = cli::SpecToMessage(CalibratedSpec(GetParam(), 4000));
     ASSERT_TRUE(daemon_.client().Create(request.model(), spec).ok());
     ASSERT_TRUE(daemon_.client().Train(request).ok());
     const auto flush = daemon_.client().Flush(request.model());
@@ -162,10 +163,10 @@ TEST_F(FlowTest, AFlushRightAfterTheLastCalibrationSampleIsNotRefused) {
   }
 }
 
-TEST_F(FlowTest, TheTrainCommandSurvivesKillsOfTheDaemonAndOfItself) {
-  Prepare(SmallSpec(), 2003);
+TEST_P(FlowTest, TheTrainCommandSurvivesKillsOfTheDaemonAndOfItself) {
+  Prepare(SmallSpec(GetParam()), 2003);
   const std::string expected =
-      ExpectedDigest(SmallSpec(), train_, {.epochs = 30, .shuffle_seed = 5});
+      ExpectedDigest(SmallSpec(GetParam()), train_, {.epochs = 30, .shuffle_seed = 5});
   const std::vector<std::string> command = {
       TALLY_PATH, "train",  "small",  "--data",       data(), "--epochs", "30",
       "--source", "killed", "--json", "--batch-rows", "20",   "--server", daemon_.address()};
@@ -190,8 +191,8 @@ TEST_F(FlowTest, TheTrainCommandSurvivesKillsOfTheDaemonAndOfItself) {
   EXPECT_EQ(train.Json("seen"), "60090");
 }
 
-TEST_F(FlowTest, StatusAndModelsShowWhatIsThere) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, StatusAndModelsShowWhatIsThere) {
+  Prepare(SmallSpec(GetParam()), 53);
   const auto status = Tally({"status"});
   EXPECT_EQ(status.Json("live"), "true");
   EXPECT_EQ(status.Json("ready"), "true");
@@ -200,8 +201,8 @@ TEST_F(FlowTest, StatusAndModelsShowWhatIsThere) {
   EXPECT_NE(models.out.find("\"state\":\"READY\""), std::string::npos) << models.out;
 }
 
-TEST_F(FlowTest, ExportedAndImportedModelsAreTheSameModel) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, ExportedAndImportedModelsAreTheSameModel) {
+  Prepare(SmallSpec(GetParam()), 53);
   const auto train = Tally({"train", "small", "--data", data(), "--epochs", "2"});
   const std::string file = daemon_.File("small.safetensors");
   const auto exported = Tally({"export", "small", "--out", file});
@@ -223,8 +224,8 @@ TEST_F(FlowTest, ExportedAndImportedModelsAreTheSameModel) {
   EXPECT_EQ(Tally({"digest", "copy"}).Json("digest"), Tally({"digest", "small"}).Json("digest"));
 }
 
-TEST_F(FlowTest, WhatFitSavesTheDaemonImportsAndContinues) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, WhatFitSavesTheDaemonImportsAndContinues) {
+  Prepare(SmallSpec(GetParam()), 53);
   const std::string file = daemon_.File("fit.safetensors");
   const auto fit =
       RunTally({"fit", spec_file(), "--data", data(), "--epochs", "2", "--out", file, "--json"});
@@ -234,11 +235,11 @@ TEST_F(FlowTest, WhatFitSavesTheDaemonImportsAndContinues) {
   const auto more =
       Tally({"train", "fitted", "--data", data(), "--epochs", "2", "--first-epoch", "2"});
   EXPECT_EQ(more.Json("digest"),
-            ExpectedDigest(SmallSpec(), train_, {.epochs = 4, .shuffle_seed = 5}));
+            ExpectedDigest(SmallSpec(GetParam()), train_, {.epochs = 4, .shuffle_seed = 5}));
 }
 
-TEST_F(FlowTest, PredictAgreesWithEvaluate) {
-  Prepare(SmallSpec(), 203);
+TEST_P(FlowTest, PredictAgreesWithEvaluate) {
+  Prepare(SmallSpec(GetParam()), 203);
   Tally({"train", "small", "--data", data(), "--epochs", "5"});
   const Dataset test = SmallData(101, 2);
   const auto predict = Tally(
@@ -260,8 +261,8 @@ TEST_F(FlowTest, PredictAgreesWithEvaluate) {
   Tally({"predict", "small", "--images", data() + "/t10k-images-idx3-ubyte", "--index", "101"}, 64);
 }
 
-TEST_F(FlowTest, RollbackBringsBackAKeptGenerationAndTrainingGoesOnFromThere) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, RollbackBringsBackAKeptGenerationAndTrainingGoesOnFromThere) {
+  Prepare(SmallSpec(GetParam()), 53);
   Tally({"train", "small", "--data", data(), "--epochs", "1", "--source", "a"});
   Tally({"checkpoint", "small"});
   const uint64_t saved = daemon_.client().ListCheckpoints("small")->back().position();
@@ -281,8 +282,8 @@ TEST_F(FlowTest, RollbackBringsBackAKeptGenerationAndTrainingGoesOnFromThere) {
   EXPECT_EQ(daemon_.client().Digest("small")->state_digest(), later);
 }
 
-TEST_F(FlowTest, DeletedModelsAreGoneAlsoAfterARestart) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, DeletedModelsAreGoneAlsoAfterARestart) {
+  Prepare(SmallSpec(GetParam()), 53);
   Tally({"delete", "small"});
   Tally({"digest", "small"}, 66);
   daemon_.Kill();
@@ -290,8 +291,8 @@ TEST_F(FlowTest, DeletedModelsAreGoneAlsoAfterARestart) {
   EXPECT_EQ(daemon_.client().Get("small").status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(FlowTest, ErrorsOfTheDaemonBecomeExitCodes) {
-  Prepare(SmallSpec(), 53);
+TEST_P(FlowTest, ErrorsOfTheDaemonBecomeExitCodes) {
+  Prepare(SmallSpec(GetParam()), 53);
   Tally({"create", "small", "--spec", spec_file()}, 73);
   Tally({"create", "other", "--zoo", "pocketnn/mnist-mpl"}, 66);
   Tally({"create", "Big Name", "--spec", spec_file()}, 65);
@@ -302,6 +303,8 @@ TEST_F(FlowTest, ErrorsOfTheDaemonBecomeExitCodes) {
   EXPECT_EQ(RunTally({"status", "--server", "nonsense"}).exit_code, 65);
   EXPECT_EQ(RunTally({"status", "--server", "unix:/nonexistent"}).exit_code, 69);
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, FlowTest, testing::EachAlgorithm(), testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::e2e

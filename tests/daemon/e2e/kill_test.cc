@@ -1,8 +1,9 @@
 // Goal: kill -9 of the real daemon, at any moment of a streamed training, loses nothing and
 // teaches nothing twice (promise P3): the digest is that of a run that was never interrupted.
 // Method: a client trains small models over several epochs with partial mini-batches; the daemon
-// is killed at 60 seeded random points of the training, a third of them right after a restart,
-// in the middle of its recovery. TALLY_LONG=1 multiplies kills and training by 10.
+// is killed at 60 seeded random points of the trainings, a third of them right after a restart,
+// in the middle of its recovery. Every algorithm has its share. TALLY_LONG=1 multiplies kills and
+// training by 10.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "tests/daemon/e2e/process.h"
 #include "tests/daemon/e2e/small_world.h"
 #include "tests/daemon/e2e/training_under_watch.h"
+#include "tests/support/each_algorithm.h"
 
 namespace tally::e2e {
 namespace {
@@ -31,7 +33,7 @@ struct Scenario {
 };
 
 uint32_t Scale() { return getenv("TALLY_LONG") == nullptr ? 1 : 10; }
-uint32_t KillsWanted() { return 20 * Scale(); }
+uint32_t KillsWanted() { return 10 * Scale(); }
 
 // What is random in a scenario.
 class Fate {
@@ -110,21 +112,26 @@ void TrainThroughKills(const Scenario& scenario) {
   EXPECT_GE(report->interruptions, KillsWanted() / 3);
 }
 
-TEST(KillTest, DurableTrainingByDirectFeedbackSurvivesKills) {
-  TrainThroughKills({.spec = SmallSpec(), .seed = 1, .samples = 2003, .epochs = 10});
+class KillTest : public testing::EachAlgorithmTest {};
+
+TEST_P(KillTest, DurableTrainingSurvivesKills) {
+  TrainThroughKills({.spec = SmallSpec(GetParam()), .seed = 1, .samples = 2003, .epochs = 5});
 }
 
-TEST(KillTest, BufferedTrainingByBackPropagationSurvivesKills) {
-  TrainThroughKills({.spec = BackPropagationSpec(),
+TEST_P(KillTest, BufferedTrainingSurvivesKills) {
+  TrainThroughKills({.spec = OtherSpec(GetParam()),
                      .durability = v1::DURABILITY_BUFFERED,
                      .seed = 2,
                      .samples = 517,
-                     .epochs = 40});
+                     .epochs = 20});
 }
 
-TEST(KillTest, CalibrationSurvivesKills) {
-  TrainThroughKills({.spec = CalibratedSpec(9000), .seed = 3, .samples = 10007, .epochs = 2});
+TEST_P(KillTest, CalibrationSurvivesKills) {
+  TrainThroughKills(
+      {.spec = CalibratedSpec(GetParam(), 4500), .seed = 3, .samples = 5003, .epochs = 2});
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, KillTest, testing::EachAlgorithm(), testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::e2e

@@ -15,13 +15,14 @@
 #include "tests/daemon/e2e/process.h"
 #include "tests/daemon/e2e/small_world.h"
 #include "tests/daemon/e2e/training_under_watch.h"
+#include "tests/support/each_algorithm.h"
 
 namespace tally::e2e {
 namespace {
 
 constexpr TrainingPlan kPlan{.epochs = 20, .shuffle_seed = 3};
 
-class LessonsTest : public ::testing::Test {
+class LessonsTest : public testing::EachAlgorithmTest {
  protected:
   LessonsTest() : dataset_(SmallData(503)) { daemon_.Start(); }
 
@@ -47,8 +48,8 @@ class LessonsTest : public ::testing::Test {
   const Dataset dataset_;
 };
 
-TEST_F(LessonsTest, SavingHasNoSideEffect) {
-  Create("small", SmallSpec());
+TEST_P(LessonsTest, SavingHasNoSideEffect) {
+  Create("small", SmallSpec(GetParam()));
   TrainingUnderWatch training(client(), dataset_, Training("small"));
   uint32_t saves = 0;
   training.HoldBeyond(800);  // time for two saves at least
@@ -58,7 +59,7 @@ TEST_F(LessonsTest, SavingHasNoSideEffect) {
     ASSERT_TRUE(saved.ok()) << saved.status();
     ++saves;
   }
-  ExpectUndisturbed(training.Join(), SmallSpec());
+  ExpectUndisturbed(training.Join(), SmallSpec(GetParam()));
   EXPECT_GE(saves, 2u) << "the training was too quick to be disturbed";
   const std::string digest = client().Digest("small")->state_digest();
   const auto saved = client().Checkpoint("small");
@@ -67,8 +68,8 @@ TEST_F(LessonsTest, SavingHasNoSideEffect) {
   EXPECT_EQ(client().Digest("small")->state_digest(), digest);
 }
 
-TEST_F(LessonsTest, SavesAtTheSameTimeAreAllWhole) {
-  Create("small", SmallSpec());
+TEST_P(LessonsTest, SavesAtTheSameTimeAreAllWhole) {
+  Create("small", SmallSpec(GetParam()));
   TrainingUnderWatch training(client(), dataset_, Training("small"));
   ASSERT_TRUE(training.WaitForAccepted(50));
   std::atomic<uint32_t> whole = 0;
@@ -89,11 +90,11 @@ TEST_F(LessonsTest, SavesAtTheSameTimeAreAllWhole) {
   }
   for (std::thread& saver : savers) saver.join();
   EXPECT_EQ(whole, 32u);
-  ExpectUndisturbed(training.Join(), SmallSpec());
+  ExpectUndisturbed(training.Join(), SmallSpec(GetParam()));
 }
 
-TEST_F(LessonsTest, PredictingAndMeasuringChangesNothing) {
-  Create("small", SmallSpec());
+TEST_P(LessonsTest, PredictingAndMeasuringChangesNothing) {
+  Create("small", SmallSpec(GetParam()));
   TrainingUnderWatch training(client(), dataset_, Training("small"));
   std::atomic<bool> stop = false;
   std::thread reader([&] {
@@ -113,7 +114,7 @@ TEST_F(LessonsTest, PredictingAndMeasuringChangesNothing) {
   training.Join();
   stop = true;
   reader.join();
-  ExpectUndisturbed(training.Join(), SmallSpec());
+  ExpectUndisturbed(training.Join(), SmallSpec(GetParam()));
   // At rest, the same question has the same answer for ever.
   const InferQuery query{.model = "small", .rows = 20, .bytes = RowBytes(dataset_, 0, 20)};
   const auto first = client().Infer(query);
@@ -121,8 +122,9 @@ TEST_F(LessonsTest, PredictingAndMeasuringChangesNothing) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(client().Infer(query)->scores, first->scores);
 }
 
-TEST_F(LessonsTest, ManyModelsLearnInOneProcessWithoutTouchingEachOther) {
-  const std::vector<ModelSpec> specs = {SmallSpec(), BackPropagationSpec(), CalibratedSpec(100)};
+TEST_P(LessonsTest, ManyModelsLearnInOneProcessWithoutTouchingEachOther) {
+  const std::vector<ModelSpec> specs = {SmallSpec(GetParam()), OtherSpec(GetParam()),
+                                        CalibratedSpec(GetParam(), 100)};
   std::vector<std::unique_ptr<TrainingUnderWatch>> trainings;
   for (size_t i = 0; i < 9; ++i) {
     const std::string name = "m" + std::to_string(i);
@@ -139,8 +141,8 @@ TEST_F(LessonsTest, ManyModelsLearnInOneProcessWithoutTouchingEachOther) {
   }
 }
 
-TEST_F(LessonsTest, SourcesThatRetryWildlyTeachEverySampleOnce) {
-  Create("small", SmallSpec());
+TEST_P(LessonsTest, SourcesThatRetryWildlyTeachEverySampleOnce) {
+  Create("small", SmallSpec(GetParam()));
   // Four clients push the same packets of one source at once, each from the beginning, again and
   // again.
   std::vector<std::thread> clients;
@@ -168,10 +170,10 @@ TEST_F(LessonsTest, SourcesThatRetryWildlyTeachEverySampleOnce) {
   EXPECT_EQ(client().GetSource("small", "s")->accepted_through(), 500u);
 }
 
-TEST_F(LessonsTest, TheInputsThatMadeAModelAreKeptWithIt) {
-  Create("small", SmallSpec());
+TEST_P(LessonsTest, TheInputsThatMadeAModelAreKeptWithIt) {
+  Create("small", SmallSpec(GetParam()));
   TrainingUnderWatch training(client(), dataset_, Training("small"));
-  ExpectUndisturbed(training.Join(), SmallSpec());
+  ExpectUndisturbed(training.Join(), SmallSpec(GetParam()));
   const auto digest = client().Digest("small");
   const auto model = client().Get("small");
   ASSERT_TRUE(digest.ok() && model.ok());
@@ -179,6 +181,9 @@ TEST_F(LessonsTest, TheInputsThatMadeAModelAreKeptWithIt) {
   EXPECT_EQ(model->durable_position(), model->accepted_position());
   EXPECT_GT(model->journal_bytes(), 503u * kPlan.epochs * 12) << "the rows themselves are there";
 }
+
+INSTANTIATE_TEST_SUITE_P(EachAlgorithm, LessonsTest, testing::EachAlgorithm(),
+                         testing::AlgorithmName);
 
 }  // namespace
 }  // namespace tally::e2e

@@ -12,33 +12,67 @@
 
 namespace tally::e2e {
 
-ModelSpec SmallSpec() {
+namespace {
+
+// By direct feedback.
+void MakePocketNn(ModelSpec& spec) {
+  spec.layers = {{.units = 9}, {.units = 4}};
+  spec.learning_rate = {{.from_step = 0, .inverse = 1000}, {.from_step = 40, .inverse = 2000}};
+}
+
+void MakeNiti(ModelSpec& spec) {
+  spec.preprocessing.kind = PreprocessingKind::kConstants;
+  spec.preprocessing.mean = {95};
+  spec.preprocessing.deviation = {45};
+  spec.layers = {
+      {.units = 5, .activation = Activation::kRelu, .kind = LayerKind::kConv2d, .kernel = {2, 2}},
+      {.units = 4, .activation = Activation::kAsIs}};
+  spec.learning_rate = {{.from_step = 0, .mu = 2}, {.from_step = 40, .mu = 0}};
+}
+
+}  // namespace
+
+ModelSpec SmallSpec(const std::string& algorithm) {
   ModelSpec spec;
   spec.name = "small";
-  spec.algorithm = "pocketnn";
+  spec.algorithm = algorithm;
   spec.input.shape = {3, 4};
-  spec.layers = {{.units = 9}, {.units = 4}};
   spec.classes = 4;
   spec.labels = {"north", "east", "south", "west"};
   spec.batch_size = 7;
-  spec.learning_rate = {{.from_step = 0, .inverse = 1000}, {.from_step = 40, .inverse = 2000}};
   spec.schedule_steps = 100;
   spec.seed = 5;
+  if (algorithm == kPocketNnName) {
+    MakePocketNn(spec);
+  } else {
+    EXPECT_EQ(algorithm, kNitiName) << "has no small spec";
+    MakeNiti(spec);
+  }
   return spec;
 }
 
-ModelSpec CalibratedSpec(uint32_t samples) {
-  ModelSpec spec = SmallSpec();
+ModelSpec CalibratedSpec(const std::string& algorithm, uint32_t samples) {
+  ModelSpec spec = SmallSpec(algorithm);
+  spec.preprocessing = {};
   spec.preprocessing.kind = PreprocessingKind::kCalibrated;
   spec.preprocessing.scope = PreprocessingScope::kElement;
   spec.preprocessing.calibration_samples = samples;
   return spec;
 }
 
-ModelSpec BackPropagationSpec() {
-  ModelSpec spec = SmallSpec();
-  spec.pocketnn.training = CreditAssignment::kBackPropagation;
-  spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
+ModelSpec OtherSpec(const std::string& algorithm) {
+  ModelSpec spec = SmallSpec(algorithm);
+  if (algorithm == kPocketNnName) {
+    spec.pocketnn.training = CreditAssignment::kBackPropagation;
+    spec.pocketnn.update_rounding = UpdateRounding::kErrorFeedback;
+  } else {
+    spec.layers.insert(spec.layers.end() - 1, {.kind = LayerKind::kDropout, .drop_permille = 200});
+    for (RatePoint& point : spec.learning_rate) *point.mu += 4;
+    spec.niti.weight_bits = 16;
+    spec.niti.loss_rounding = LossRounding::kStochastic;
+    spec.niti.range_memory = 16;
+    spec.augmentation = {.crop_padding = 1, .horizontal_flip = true};
+  }
   return spec;
 }
 

@@ -12,12 +12,12 @@
 
 namespace tally::e2e {
 
-// 12 inputs of uint8, 4 classes, mini-batches of 7, credit by direct feedback.
-ModelSpec SmallSpec();
+// 12 inputs of uint8, 4 classes, mini-batches of 7.
+ModelSpec SmallSpec(const std::string& algorithm = kPocketNnName);
 // The same, standardised by constants that are measured on the first `samples` samples.
-ModelSpec CalibratedSpec(uint32_t samples);
-// The same by back-propagation, with what is left over of each update kept.
-ModelSpec BackPropagationSpec();
+ModelSpec CalibratedSpec(const std::string& algorithm, uint32_t samples);
+// The same trained in another way, which keeps more between two steps.
+ModelSpec OtherSpec(const std::string& algorithm);
 
 // `count` samples whose class shows in their values, with noise; a pure function of both arguments.
 Dataset SmallData(uint32_t count, uint32_t seed = 1);
