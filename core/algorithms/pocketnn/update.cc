@@ -92,6 +92,8 @@ void PocketNnLearner::UpdateLines(const WeightPart& part, size_t rows,
     return;
   }
   const kernels::PackedMatrix<int16_t>& d = training.delta.packed();
+  // Counted on this thread's stack: tallies of two threads may share a cache line.
+  kernels::UpdateTally tally = scratch.tallies[part.layer];
   kernels::Rows().train_lines(
       {lines.data(),
        lines.size(),
@@ -102,7 +104,8 @@ void PocketNnLearner::UpdateLines(const WeightPart& part, size_t rows,
        training.weight_residual.data(),
        {dense.weights.Line(0, 0), dense.weights.panel_stride(), dense.weights.panels()},
        rate_rose_},
-      constants, scratch.tallies[part.layer]);
+      constants, tally);
+  scratch.tallies[part.layer] = tally;
 }
 
 void PocketNnLearner::UpdateLineStochastically(size_t layer, size_t line, size_t rows,
