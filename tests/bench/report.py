@@ -178,6 +178,12 @@ def extra_rows(series):
         wall = series.get(f"stream_{rows}_wall")
         if wall:
             yield f"streamed, {rows} samples a message, wall: {statistics.median(wall.values()):.0f} samples/s"
+        trained = series.get(f"stream_{rows}_in_process", {})
+        beyond = [cost - 1e9 / trained[pair] for pair, cost in series.get(f"stream_{rows}_daemon", {}).items()
+                  if pair in trained]
+        if beyond:
+            yield (f"streamed, {rows} samples a message, server CPU beyond training: "
+                   f"{statistics.median(beyond):.0f} ns/sample")
     latency = evaluate_couple("overhead", series, "p99_training", "p99_idle")
     if latency:
         yield (f"one-row ModelInfer while training at full speed against at rest, p99: {latency.number:.2f} "

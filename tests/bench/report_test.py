@@ -41,6 +41,12 @@ class ReportTest(unittest.TestCase):
         series = {"stream_64_daemon": {1: 5000.0}, "stream_64_in_process": {1: 250000.0}}
         self.assertAlmostEqual(number("stream_64", series), 0.8)
 
+    def test_a_stream_tells_what_it_costs_beyond_training(self):
+        series = {"stream_64_daemon": {1: 5000.0, 2: 9000.0, 3: 5200.0},
+                  "stream_64_in_process": {1: 250000.0, 3: 250000.0}}
+        self.assertIn("streamed, 64 samples a message, server CPU beyond training: 1100 ns/sample",
+                      list(report.extra_rows(series)))
+
     def test_the_worse_of_processor_time_and_latency_counts(self):
         series = {"rpc_ours_cpu": {1: 110.0}, "rpc_echo_cpu": {1: 100.0},
                   "rpc_ours_p50": {1: 130.0}, "rpc_echo_p50": {1: 100.0}}
