@@ -12,6 +12,7 @@ using text::StrCat;
 constexpr char kWithNiti[] = "algorithm: niti";
 constexpr int32_t kMuMin = -15;
 constexpr int32_t kMuMax = 7;
+constexpr int32_t kFineMuMax = kMuMax + 8;  // eight more bits of a weight
 constexpr uint32_t kCropPaddingMax = 16;
 constexpr uint32_t kDecayBitsMin = 8;
 constexpr uint32_t kRangeMemoryMax = 65536;
@@ -47,12 +48,13 @@ absl::Status CheckNitiLayers(const ModelSpec& spec) {
 }
 
 absl::Status CheckRates(const ModelSpec& spec) {
+  const int32_t mu_max = spec.niti.weight_bits == 16 ? kFineMuMax : kMuMax;
   for (size_t i = 0; i < spec.learning_rate.size(); ++i) {
     const RatePoint& point = spec.learning_rate[i];
     if (point.inverse != 0) return NoMeaning(Indexed("learning_rate", i, ".inverse"), kWithNiti);
     const std::string field = Indexed("learning_rate", i, ".mu");
     if (!point.mu.has_value()) return FieldError(field, "missing; it has no default");
-    TALLY_RETURN_IF_ERROR(CheckRange(field, *point.mu, kMuMin, kMuMax));
+    TALLY_RETURN_IF_ERROR(CheckRange(field, *point.mu, kMuMin, mu_max));
   }
   return absl::OkStatus();
 }

@@ -159,8 +159,8 @@ TEST(NitiSpecTest, RefusesEveryFaultWithPlacePathAndValue) {
       {"{mu: 2}", "{inverse: 2}", "m.yaml:12: learning_rate[0].mu: missing; it has no default"},
       {"{mu: 2}", "{mu: 2, inverse: 2}",
        "m.yaml:12: learning_rate[0].inverse: has no meaning with algorithm: niti"},
-      {"{mu: 2}", "{mu: 8}",
-       "m.yaml:12: learning_rate[0].mu: got 8, expected an integer from -15 to 7"},
+      {"{mu: 2}", "{mu: 16}",
+       "m.yaml:12: learning_rate[0].mu: got 16, expected an integer from -15 to 15"},
       {"weight_bits: 16", "weight_bits: 9", "m.yaml:14: niti.weight_bits: got 9, expected 8 or 16"},
       {"gradient_bits_min: 12", "gradient_bits_min: 32",
        "m.yaml:14: niti.gradient_bits_min: got 32, expected an integer from 0 to 31"},
@@ -188,6 +188,15 @@ TEST(NitiSpecTest, RefusesEveryFaultWithPlacePathAndValue) {
     const auto spec = ModelSpecFromYaml(With(c.from, c.to), "m.yaml");
     EXPECT_EQ(spec.status().message(), c.message) << c.to;
   }
+}
+
+TEST(NitiSpecTest, StepsOfEightBitWeightsEndEightBitsEarlier) {
+  ModelSpec spec = *ModelSpecFromYaml(kYaml, "m.yaml");
+  spec.learning_rate[0].mu = 15;
+  EXPECT_TRUE(ValidateModelSpec(spec).ok()) << ValidateModelSpec(spec);
+  spec.niti.weight_bits = 8;
+  EXPECT_EQ(ValidateModelSpec(spec).message(),
+            "learning_rate[0].mu: got 15, expected an integer from -15 to 7");
 }
 
 TEST(NitiSpecTest, RefusesLayersOfTooManyElements) {
