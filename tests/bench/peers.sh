@@ -52,10 +52,12 @@ fi
 # On a real disk, which /tmp may not be.
 mkdir -p build
 work=$(mktemp -d "$root/build/peers.XXXXXX")
+# The path of a socket has at most 107 characters, however deep the project lies.
+sockets=$(mktemp -d)
 raw=$work/raw.csv
 daemon='' echo_pid=''
 stop() { [ -z "$1" ] || { kill -TERM "$1" && wait "$1"; } 2>/dev/null || true; }
-trap 'stop "$daemon"; stop "$echo_pid"; rm -rf "$work"' EXIT
+trap 'stop "$daemon"; stop "$echo_pid"; rm -rf "$work" "$sockets"' EXIT
 
 # One thread each, and none that spins.
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
@@ -137,10 +139,10 @@ measure_threads() {
   in_turn threads_1 threads_2
 }
 
-server=unix:$work/tallyd.sock echo_server=unix:$work/echo.sock
+server=unix:$sockets/tallyd.sock echo_server=unix:$sockets/echo.sock
 start_daemon() { # a fresh one, with one model: mini-batches of 20, as in process
   rm -rf "$work/state"
-  printf 'version: 1\nstate_dir: %s\nlisten: {unix: %s}\ndrain: {delay: 0 s}\n' "$work/state" "$work/tallyd.sock" >"$work/tallyd.yaml"
+  printf 'version: 1\nstate_dir: %s\nlisten: {unix: %s}\ndrain: {delay: 0 s}\n' "$work/state" "$sockets/tallyd.sock" >"$work/tallyd.yaml"
   taskset -c $work_core "$bin/tallyd" --config "$work/tallyd.yaml" 2>"$work/tallyd.log" &
   daemon=$!
   until "$bin/tally" --server "$server" status >/dev/null 2>&1; do

@@ -14,7 +14,8 @@
 namespace tally {
 namespace {
 
-constexpr std::chrono::seconds kPatience(20);
+// Under sanitizers on a busy machine too.
+constexpr std::chrono::seconds kPatience(120);
 
 // Asks again and again, for want of an event: a log file and a child tell nobody.
 bool Eventually(const std::function<bool()>& condition) {

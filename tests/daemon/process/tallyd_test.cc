@@ -61,6 +61,7 @@ class TallydTest : public ::testing::Test {
   std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // http_proxy knows nothing of our ports
     return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   }
   std::shared_ptr<grpc::Channel> Connect() { return Connect("unix:" + (folder_ / "t.sock")); }
@@ -374,7 +375,7 @@ class NotifySocket {
     std::string all;
     char buffer[4096];
     pollfd entry = {fd_, POLLIN, 0};
-    while (all.find(text) == std::string::npos && poll(&entry, 1, 20000) == 1) {
+    while (all.find(text) == std::string::npos && poll(&entry, 1, 120'000) == 1) {
       const ssize_t size = recv(fd_, buffer, sizeof(buffer), 0);
       all.append(buffer, static_cast<size_t>(std::max<ssize_t>(size, 0)));
       all.push_back('\n');
