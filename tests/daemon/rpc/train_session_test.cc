@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <thread>
 
 #include "tests/daemon/rpc/fakes.h"
@@ -485,15 +486,18 @@ TEST_F(TrainSessionTest, AUnaryCallNeedsSamples) {
 // A wire of one thread and a host of another: every packet must be acknowledged, whatever the order
 // in which their events meet.
 TEST_F(TrainSessionTest, NoWakeUpIsLostBetweenThreads) {
-  constexpr uint64_t kPackets = 2000;
+  constexpr uint64_t kPackets = 500;
   limits_.window_bytes = 30;
-  std::mutex mutex;  // protects what the wire remembers
+  std::mutex mutex;                 // protects what the wire remembers
+  std::condition_variable changed;  // not a loop that yields: on a busy machine each turn is lost
   class ThreadedWire : public TrainTransport {
    public:
-    explicit ThreadedWire(std::mutex& mutex) : mutex_(mutex) {}
+    ThreadedWire(std::mutex& mutex, std::condition_variable& changed)
+        : mutex_(mutex), changed_(changed) {}
     void Read() override {
       const std::lock_guard lock(mutex_);
       reading = true;
+      changed_.notify_one();
     }
     bool Write(const v1::TrainStreamResponse& response) override {
       const std::lock_guard lock(mutex_);
@@ -503,12 +507,14 @@ TEST_F(TrainSessionTest, NoWakeUpIsLostBetweenThreads) {
     void Finish(const absl::Status& status) override {
       const std::lock_guard lock(mutex_);
       finished = status;
+      changed_.notify_one();
     }
     std::mutex& mutex_;
+    std::condition_variable& changed_;
     bool reading = false;
     uint64_t durable = 0;
     std::optional<absl::Status> finished;
-  } wire(mutex);
+  } wire(mutex, changed);
   const auto session = std::make_shared<TrainSession>(
       TrainSession::Kind::kStream,
       TrainSession::Environment{&catalog_, &limits_, &clock_,
@@ -525,14 +531,13 @@ TEST_F(TrainSessionTest, NoWakeUpIsLostBetweenThreads) {
   });
   session->Start();
   uint64_t sent = 0;
-  for (bool done = false; !done; std::this_thread::yield()) {
-    bool read = false;
+  for (;;) {
     {
-      const std::lock_guard lock(mutex);
-      done = wire.finished.has_value();
-      read = std::exchange(wire.reading, false);
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return wire.reading || wire.finished.has_value(); });
+      if (wire.finished.has_value()) break;
+      wire.reading = false;
     }
-    if (!read) continue;
     if (sent < kPackets) {
       v1::TrainStreamRequest packet = Packet(1 + 2 * sent++);
       session->OnMessage(packet);
