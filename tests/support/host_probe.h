@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "daemon/hosting/model_host.h"
 #include "daemon/platform/mutex.h"
@@ -44,7 +45,8 @@ class HostProbe final : public hosting::ProgressListener {
   uint64_t calls_ = 0;
 };
 
-// Holds whichever host thread calls it, once closed, until it is opened again.
+// Holds whichever host thread calls it, once closed and `when` is true, until it is opened again.
+// Without a `when` it may be a call about what happened before it was closed.
 class HostGate final : public hosting::ProgressListener {
  public:
   explicit HostGate(hosting::ModelHost& host) : host_(host) { host_.AddListener(this); }
@@ -55,16 +57,17 @@ class HostGate final : public hosting::ProgressListener {
 
   void OnProgress() override {
     MutexLock lock(mutex_);
-    while (closed_) {
+    while (closed_ && (when_ == nullptr || when_())) {
       held_ = true;
       changed_.NotifyAll();
       changed_.Wait(mutex_);
     }
     held_ = false;
   }
-  void Close() {
+  void Close(std::function<bool()> when = nullptr) {
     MutexLock lock(mutex_);
     closed_ = true;
+    when_ = std::move(when);
   }
   void Open() {
     MutexLock lock(mutex_);
@@ -81,6 +84,7 @@ class HostGate final : public hosting::ProgressListener {
   hosting::ModelHost& host_;
   Mutex mutex_;
   CondVar changed_;
+  std::function<bool()> when_;
   bool closed_ = false;
   bool held_ = false;
 };

@@ -151,7 +151,7 @@ TEST_P(HostTrainingTest, RefusesPacketsWhileTheQueueIsFullAndTakesThemAfterwards
   options_.queue_bytes_max = 3 * packet_bytes;
   Start();
   testing::HostGate gate(*host_);
-  gate.Close();
+  gate.Close([this] { return host_->status().trained_position == 4; });
   Send("a", 1, 4);
   gate.WaitHeld();  // the trainer is done with the first packet and held
   for (uint64_t i = 1; i <= 3; ++i) Send("a", 1 + 4 * i, 4);

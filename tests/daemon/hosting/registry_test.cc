@@ -286,7 +286,7 @@ TEST_F(RegistryTest, FeedsTheWatchdogWhileIdleOrMoving) {
   EXPECT_TRUE(registry_->MadeProgress());  // idle
   {
     testing::HostGate gate(*host);
-    gate.Close();
+    gate.Close([&] { return host->status().trained_position == 4; });
     EXPECT_TRUE(host->Append(TinyPacket("a", 1, 4)).ok());
     gate.WaitHeld();
     EXPECT_TRUE(host->Append(TinyPacket("a", 5, 4)).ok());
