@@ -26,7 +26,8 @@ TEST_P(DrainTest, ATrainingSurvivesOrderlyRestartsOfTheDaemon) {
   ASSERT_TRUE(daemon.client().Create("small", cli::SpecToMessage(SmallSpec(GetParam()))).ok());
   TrainingUnderWatch training(
       daemon.client(), dataset,
-      {.model = "small", .source = "s", .plan = plan, .batch_rows = 3, .window_bytes = 600});
+      {.model = "small", .source = "s", .plan = plan, .batch_rows = 3, .window_bytes = 600},
+      /*hold_beyond=*/0);
   for (uint64_t restart = 1; restart <= 6; ++restart) {
     training.HoldBeyond(restart * 400 + 200);
     ASSERT_TRUE(training.WaitForAccepted(restart * 400)) << training.Join().status();

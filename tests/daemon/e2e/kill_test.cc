@@ -98,7 +98,8 @@ void TrainThroughKills(const Scenario& scenario) {
                                .plan = plan,
                                .batch_rows = 5,
                                .durability = scenario.durability,
-                               .window_bytes = 300});
+                               .window_bytes = 300},
+                              /*hold_beyond=*/0);
   Fate fate(scenario.seed);
   KillAgainAndAgain(daemon, training, total, fate);
   if (::testing::Test::HasFatalFailure()) {

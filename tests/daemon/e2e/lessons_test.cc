@@ -50,9 +50,9 @@ class LessonsTest : public testing::EachAlgorithmTest {
 
 TEST_P(LessonsTest, SavingHasNoSideEffect) {
   Create("small", SmallSpec(GetParam()));
-  TrainingUnderWatch training(client(), dataset_, Training("small"));
+  // Time for two saves at least.
+  TrainingUnderWatch training(client(), dataset_, Training("small"), /*hold_beyond=*/800);
   uint32_t saves = 0;
-  training.HoldBeyond(800);  // time for two saves at least
   for (uint64_t at = 100; training.WaitForAccepted(at); at += 500) {
     if (saves == 1) training.HoldBeyond(UINT64_MAX);
     const auto saved = client().Checkpoint("small");
@@ -70,7 +70,7 @@ TEST_P(LessonsTest, SavingHasNoSideEffect) {
 
 TEST_P(LessonsTest, SavesAtTheSameTimeAreAllWhole) {
   Create("small", SmallSpec(GetParam()));
-  TrainingUnderWatch training(client(), dataset_, Training("small"));
+  TrainingUnderWatch training(client(), dataset_, Training("small"), /*hold_beyond=*/5000);
   ASSERT_TRUE(training.WaitForAccepted(50));
   std::atomic<uint32_t> whole = 0;
   std::vector<std::thread> savers;
@@ -88,6 +88,7 @@ TEST_P(LessonsTest, SavesAtTheSameTimeAreAllWhole) {
       }
     });
   }
+  training.HoldBeyond(UINT64_MAX);
   for (std::thread& saver : savers) saver.join();
   EXPECT_EQ(whole, 32u);
   ExpectUndisturbed(training.Join(), SmallSpec(GetParam()));

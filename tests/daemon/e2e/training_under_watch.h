@@ -18,10 +18,10 @@ namespace tally::e2e {
 
 class TrainingUnderWatch : private cli::RemoteTrainingObserver {
  public:
-  // The arguments outlive this object.
+  // The arguments outlive this object. Held as HoldBeyond says, from the first sample on.
   TrainingUnderWatch(const Client& client, const Dataset& dataset,
-                     const cli::RemoteTrainingOptions& options)
-      : thread_([this, &client, &dataset, options] {
+                     const cli::RemoteTrainingOptions& options, uint64_t hold_beyond = UINT64_MAX)
+      : limit_(hold_beyond), thread_([this, &client, &dataset, options] {
           auto result = cli::TrainRemotely(client, dataset, options, *this);
           const std::lock_guard lock(mutex_);
           result_ = std::move(result);
@@ -77,7 +77,7 @@ class TrainingUnderWatch : private cli::RemoteTrainingObserver {
   std::condition_variable changed_;
   uint64_t accepted_ = 0;
   uint64_t durable_ = 0;
-  uint64_t limit_ = UINT64_MAX;
+  uint64_t limit_;
   std::optional<absl::StatusOr<cli::RemoteTrainingReport>> result_;
   std::thread thread_;
 };
