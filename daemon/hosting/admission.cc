@@ -17,14 +17,15 @@ absl::Status CheckLimit(std::string_view what, uint64_t limit, uint64_t taken, u
 
 }  // namespace
 
-uint64_t ModelBytes(const ModelSpec& spec) {
-  return LearnerBytes(spec) + uint64_t{spec.preprocessing.calibration_samples} * spec.RowBytes();
+uint64_t ModelBytes(const ModelSpec& spec, size_t threads) {
+  return LearnerBytes(spec, threads) +
+         uint64_t{spec.preprocessing.calibration_samples} * spec.RowBytes();
 }
 
-void AdmittedLoad::Add(const ModelSpec& spec) {
+void AdmittedLoad::Add(const ModelSpec& spec, size_t threads) {
   ++models;
   parameters += ParameterCount(spec);
-  memory_bytes += ModelBytes(spec);
+  memory_bytes += ModelBytes(spec, threads);
 }
 
 absl::Status Admit(const AdmissionLimits& limits, const AdmittedLoad& load, const ModelSpec& spec) {
@@ -32,7 +33,7 @@ absl::Status Admit(const AdmissionLimits& limits, const AdmittedLoad& load, cons
   status.Update(CheckLimit("limits.parameters:", limits.parameters_max, load.parameters,
                            ParameterCount(spec)));
   status.Update(CheckLimit("memory of models: bytes", limits.memory_bytes_max, load.memory_bytes,
-                           ModelBytes(spec)));
+                           ModelBytes(spec, limits.threads)));
   return status;
 }
 

@@ -8,6 +8,7 @@
 #include "core/algorithms/algorithms.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/learner/model_spec_reader.h"
+#include "core/parallel/worker_pool.h"
 #include "core/text/object_reader.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
@@ -35,7 +36,8 @@ class DirectoryRegistry final : public Registry {
         on_state_(std::move(on_state)),
         on_fatal_(std::move(on_fatal)),
         on_event_(options.on_event),
-        limits_{options.models_max, options.parameters_max, options.memory_bytes_max},
+        limits_{options.models_max, options.parameters_max, options.memory_bytes_max,
+                options.host.workers == nullptr ? 1 : options.host.workers->threads()},
         sources_max_(options.host.sources_max) {}
 
   absl::Status OpenAll();
@@ -174,7 +176,7 @@ absl::Status DirectoryRegistry::CheckNew(const ModelSpec& spec) const {
   for (const auto& [name, host] : hosts_) {
     const std::shared_ptr<const ModelSpec> existing = host->spec();
     if (existing != nullptr) {
-      load.Add(*existing);
+      load.Add(*existing, limits_.threads);
     } else {
       ++load.models;
     }
