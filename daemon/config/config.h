@@ -46,7 +46,7 @@ struct Training {
   uint64_t digest_interval_steps = 1000;
   uint64_t publish_interval_steps = 64;
   uint64_t publish_interval_ms = 100;
-  uint64_t queue_bytes = 2u << 20;
+  uint64_t queue_bytes = 1u << 20;
   uint32_t threads = 1;  // that share one mini-batch; of all models together
 };
 

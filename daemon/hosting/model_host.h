@@ -30,7 +30,7 @@ std::string_view ModelStateName(ModelState state);  // "READY", ...
 struct HostOptions {
   storage::JournalOptions journal;
   uint64_t commit_interval_ms = 0;      // lengthens the wait between two syncs
-  uint64_t queue_bytes_max = 2u << 20;  // rows appended but not yet trained, kept in memory
+  uint64_t queue_bytes_max = 1u << 20;  // rows appended but not yet trained, kept in memory
   uint64_t digest_interval_steps = 1000;
   uint64_t publish_interval_steps = 64;  // a snapshot at least so often while training ...
   uint64_t publish_interval_ms = 100;    // ... and at most so long after a step
