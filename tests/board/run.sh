@@ -36,9 +36,9 @@ echo "== programs for $arch and for this host"
 deploy/cross/build.sh "$arch"
 cmake "build/cross/$arch/objects" -DTALLY_BUILD_BENCHMARKS=ON >/dev/null
 cmake --build "build/cross/$arch/objects" --target echo_server | tail -n 1
-cmake --preset release >/dev/null
-cmake --build build/release --target tally infer_latency | tail -n 1
-tally=$root/build/release/bin/tally
+cmake --preset dev >/dev/null
+cmake --build build/dev --target tally infer_latency | tail -n 1
+tally=$root/build/dev/bin/tally
 
 work=$(mktemp -d)
 disk=$work/disk.ext4
@@ -104,9 +104,9 @@ remote predict digits --images "$data/t10k-images-idx3-ubyte"* --count 3 2>/dev/
 
 echo "== memory after 10,000 inferences, beside a bare gRPC server"
 board_run "systemctl start board-echo" >/dev/null
-build/release/bin/infer_latency "127.0.0.1:$port" digits 784 10000 >/dev/null
-board_wait 120 "the echo server" build/release/bin/infer_latency "127.0.0.1:$echo_port" digits 784 1
-build/release/bin/infer_latency "127.0.0.1:$echo_port" digits 784 10000 >/dev/null
+build/dev/bin/infer_latency "127.0.0.1:$port" digits 784 10000 >/dev/null
+board_wait 120 "the echo server" build/dev/bin/infer_latency "127.0.0.1:$echo_port" digits 784 1
+build/dev/bin/infer_latency "127.0.0.1:$echo_port" digits 784 10000 >/dev/null
 board_run '
 pid() { systemctl show -p MainPID --value $1; }
 for unit in tallyd board-echo; do
