@@ -15,43 +15,17 @@
 #include "core/algorithms/niti/bounds.h"
 #include "core/learner/model_spec_reader.h"
 #include "tests/support/learner_probe.h"
+#include "tests/support/small_niti.h"
 
 namespace tally {
 namespace {
 
+using test::kNitiDense;
+using test::kNitiImages;
 using test::RandomSamples;
 using test::ReadState;
 using test::Samples;
 using ::testing::HasSubstr;
-
-constexpr char kDense[] = R"(algorithm: niti
-input: {shape: [21]}
-preprocessing: {kind: constants, unit: 51, mean: [100], deviation: [60]}
-layers: [{units: 19, activation: relu}, {units: 7, activation: as_is}, {units: 3, activation: as_is}]
-classes: 3
-batch_size: 6
-learning_rate: [{mu: 2}, {from_step: 6, mu: -1}]
-schedule_steps: 100
-)";
-
-constexpr char kImages[] = R"(algorithm: niti
-input: {shape: [9, 8, 2]}
-preprocessing: {kind: constants, scope: channel, unit: 51, mean: [100, 120], deviation: [60, 70]}
-layers:
-  - {kind: conv2d, units: 5, kernel: [3, 3], padding: [1, 1], activation: relu}
-  - {kind: max_pool, kernel: [2, 2]}
-  - {kind: conv2d, units: 17, kernel: [2, 2], activation: as_is}
-  - {kind: dropout, drop_permille: 300}
-  - {kind: max_pool, kernel: [1, 2]}
-  - {kind: max_pool, kernel: [2, 1]}
-  - {units: 9, activation: relu}
-  - {kind: dropout, drop_permille: 500}
-  - {units: 3, activation: as_is}
-classes: 3
-batch_size: 6
-learning_rate: [{mu: 2}, {from_step: 6, mu: 0}]
-schedule_steps: 100
-)";
 
 ModelSpec Spec(const char* yaml) {
   const auto spec = ModelSpecFromYaml(yaml, "spec");
@@ -62,7 +36,7 @@ ModelSpec Spec(const char* yaml) {
 // Both networks under every option.
 std::vector<ModelSpec> Specs() {
   std::vector<ModelSpec> specs;
-  for (const char* yaml : {kDense, kImages}) {
+  for (const char* yaml : {kNitiDense, kNitiImages}) {
     const ModelSpec plain = Spec(yaml);
     specs.push_back(plain);
     specs.push_back(plain);
@@ -77,7 +51,7 @@ std::vector<ModelSpec> Specs() {
     specs.back().niti.profile = NitiProfile::kReference;
     specs.back().niti.loss_rounding = LossRounding::kHalfAwayFromZero;
   }
-  specs.push_back(Spec(kImages));
+  specs.push_back(Spec(kNitiImages));
   specs.back().augmentation = {.crop_padding = 2, .horizontal_flip = true};
   return specs;
 }
@@ -108,7 +82,7 @@ TEST(NitiLearnerTest, WideSumsGiveTheSameWeights) {
 }
 
 TEST(NitiPredictorTest, ScoresAreTheLogitsOfAMiniBatchOfOne) {
-  const ModelSpec spec = Spec(kDense);
+  const ModelSpec spec = Spec(kNitiDense);
   const Samples samples = RandomSamples(spec, 60, 10);
   niti::NitiLearner learner(spec, {});
   Train(learner, samples, 0, 6);
@@ -126,21 +100,21 @@ TEST(NitiPredictorTest, ScoresAreTheLogitsOfAMiniBatchOfOne) {
 }
 
 TEST(NitiRestoreTest, DamagedValuesAreFound) {
-  auto learner = Make(Spec(kDense));
+  auto learner = Make(Spec(kNitiDense));
   std::vector<int64_t> weights = ReadState(*learner).at("layer2.weights");
   weights[5] = -128;
   test::WriteState(*learner, "layer2.weights", weights);
   EXPECT_EQ(learner->CheckRestoredState().message(),
             "layer2.weights: element 5 is -128, outside [-127, 127]: the state is damaged; restore "
             "an older checkpoint");
-  auto other = Make(Spec(kDense));
+  auto other = Make(Spec(kNitiDense));
   test::WriteState(*other, "layer1.exponent", {3});
   EXPECT_THAT(std::string(other->CheckRestoredState().message()),
               HasSubstr("layer1.exponent is 3, expected -8"));
 }
 
 TEST(NitiBoundsTest, RefusesSumsBeyondInt32WithNumbers) {
-  ModelSpec spec = Spec(kDense);
+  ModelSpec spec = Spec(kNitiDense);
   spec.input.shape = {65536, 2};
   EXPECT_EQ(
       MakeLearner(spec).status().message(),
@@ -151,14 +125,14 @@ TEST(NitiBoundsTest, RefusesSumsBeyondInt32WithNumbers) {
 }
 
 TEST(NitiBoundsTest, GradientsMoveToInt64WhereInt32MightNotDo) {
-  ModelSpec spec = Spec(kDense);
+  ModelSpec spec = Spec(kNitiDense);
   const LayerShape shape = LayerShapes(spec)[0];
   EXPECT_FALSE(niti::NeedsWideSums(spec, shape));
   spec.learning_rate[1].mu = -14;  // 6 products need 17 bits
   EXPECT_FALSE(niti::NeedsWideSums(spec, shape));
   spec.learning_rate[1].mu = -15;
   EXPECT_TRUE(niti::NeedsWideSums(spec, shape));
-  LayerShape image = LayerShapes(Spec(kImages))[0];
+  LayerShape image = LayerShapes(Spec(kNitiImages))[0];
   image.out = {256, 256, 5};
   spec.learning_rate[1].mu = 2;
   spec.batch_size = 1;
