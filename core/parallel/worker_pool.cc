@@ -43,7 +43,7 @@ inline void Pause() {
 // Some microseconds: what is awaited is the end of parts that others are at, which takes about as
 // long as falling asleep.
 constexpr int kLooksForParts = 500;
-// Some ten microseconds, once after the last of many runs: while samples stream in the next
+// Some tens of microseconds, once after the last of many runs: while samples stream in the next
 // mini-batch comes sooner than a sleeping thread could be woken.
 constexpr int kLooksForRuns = 2000;
 
