@@ -9,6 +9,7 @@
 #include "client/cli/data_options.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/fit_input.h"
+#include "client/cli/plan_options.h"
 #include "client/cli/progress.h"
 #include "client/training/fit.h"
 #include "core/checkpoint/checkpoint.h"
@@ -168,16 +169,7 @@ void AddFitCommand(CommandSet& commands) {
       ->required();
   AddDataOptions(command, options->data);
   AddTestDataOptions(command, options->data);
-  command.add_option("--epochs", options->plan.epochs,
-                     "Passes over the training data (default: what the spec's schedule asks for)");
-  command.add_option("--shuffle-seed", options->plan.shuffle_seed,
-                     "Decides the order of the samples (default: the spec's seed)");
-  command
-      .add_flag("--in-order", options->plan.in_order,
-                "No shuffling: every epoch in the order of the files")
-      ->excludes("--shuffle-seed");
-  command.add_option("--first-epoch", options->plan.first_epoch,
-                     "Go on with the order of this epoch, counted from 0, after an earlier run");
+  AddPlanOptions(command, options->plan);
   command.add_option("--seed", options->seed,
                      "First weights, random roundings and order of the samples (default: the "
                      "spec's seed)");

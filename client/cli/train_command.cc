@@ -9,6 +9,7 @@
 #include "client/cli/data_options.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/model_wait.h"
+#include "client/cli/plan_options.h"
 #include "client/cli/progress.h"
 #include "client/cli/remote.h"
 #include "client/cli/remote_training.h"
@@ -144,16 +145,7 @@ void AddTrainCommand(CommandSet& commands) {
                    [options](Context& context) { return RunTrain(*options, context); });
   command.add_option("model", options->model, "The model")->required();
   AddDataOptions(command, options->data);
-  command.add_option("--epochs", options->plan.epochs,
-                     "Passes over the data (default: what the spec's schedule asks for)");
-  command.add_option("--shuffle-seed", options->plan.shuffle_seed,
-                     "Decides the order of the samples (default: the spec's seed)");
-  command
-      .add_flag("--in-order", options->plan.in_order,
-                "No shuffling: every epoch in the order of the files")
-      ->excludes("--shuffle-seed");
-  command.add_option("--first-epoch", options->plan.first_epoch,
-                     "Go on with the order of this epoch, counted from 0, after an earlier run");
+  AddPlanOptions(command, options->plan);
   command
       .add_option("--batch-rows", options->batch_rows,
                   "Samples a message, 1 to 4096 (default: about 64 KiB)")
