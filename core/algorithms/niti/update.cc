@@ -30,13 +30,6 @@ void ForEachWeight(kernels::PanelSums<Sum>& sums, kernels::PackedMatrix<int8_t>&
   }
 }
 
-// The step of a weight with eight more bits. `shift` below 1 leaves the sum as it is.
-template <class Sum>
-int32_t FineStep(Sum sum, int32_t shift) {
-  const Sum step = shift < 1 ? sum : ShiftPseudoStochastic(sum, shift);
-  return static_cast<int32_t>(Clamp<Sum>(step, -2 * kFineWeightMax, 2 * kFineWeightMax));
-}
-
 // Adds w * 2^power to each sum, truncated.
 template <class Sum>
 void AddDecay(int32_t power, kernels::PackedMatrix<int8_t>& weights,
@@ -49,6 +42,29 @@ void AddDecay(int32_t power, kernels::PackedMatrix<int8_t>& weights,
 int8_t CoarseWeight(int16_t fine) {
   return SaturateToInt8(Clamp(ShiftPseudoStochastic(int32_t{fine}, kFineWeightBits),
                               -kernels::kMantissaMax, kernels::kMantissaMax));
+}
+
+// The steps of weights with eight more bits, `step` of each sum. Whole panels, whose surplus
+// columns have sums and weights of 0.
+template <class Sum, class Step>
+void MoveFineWeights(const kernels::PanelSums<Sum>& sums, const Step& step,
+                     kernels::PanelSums<int16_t>& fine_weights,
+                     kernels::PackedMatrix<int8_t>& weights) {
+  constexpr size_t kColumns = kernels::PanelSums<Sum>::kPanelColumns;
+  constexpr size_t kGroup = kernels::PackedMatrix<int8_t>::kGroup;
+  for (size_t panel = 0; panel < sums.panels(); ++panel) {
+    for (size_t row = 0; row < sums.rows(); ++row) {
+      const Sum* sum = sums.Row(panel, row);
+      int16_t* fine = fine_weights.Row(panel, row);
+      int8_t* weight = weights.Line(panel, row / kGroup) + row % kGroup;
+      for (size_t j = 0; j < kColumns; ++j) {
+        const auto cut =
+            static_cast<int32_t>(Clamp<Sum>(step(sum[j]), -2 * kFineWeightMax, 2 * kFineWeightMax));
+        fine[j] = static_cast<int16_t>(Clamp(fine[j] - cut, -kFineWeightMax, kFineWeightMax));
+      }
+      for (size_t j = 0; j < kColumns; ++j) weight[j * kGroup] = CoarseWeight(fine[j]);
+    }
+  }
 }
 
 }  // namespace
@@ -128,12 +144,13 @@ void NitiLearner::Apply(size_t s, kernels::PanelSums<Sum>& sums) {
         weights);
     return;
   }
-  const std::span<int16_t> fine = training.fine_weights.elements();
-  ForEachWeight(sums, weights, [&](Sum sum, int8_t& weight, size_t index) {
-    fine[index] = static_cast<int16_t>(
-        Clamp(fine[index] - FineStep(sum, shift), -kFineWeightMax, kFineWeightMax));
-    weight = CoarseWeight(fine[index]);
-  });
+  if (shift < 1) {
+    MoveFineWeights(
+        sums, [](Sum sum) { return sum; }, training.fine_weights, weights);
+  } else {
+    const auto step = [shift](Sum sum) { return ShiftPseudoStochastic(sum, shift); };
+    MoveFineWeights(sums, step, training.fine_weights, weights);
+  }
 }
 
 template void NitiLearner::Apply(size_t, kernels::PanelSums<int32_t>&);
