@@ -16,8 +16,11 @@ cmake --preset release >/dev/null
 cmake --build build/release --target tallyd tally echo_server infer_latency stream_throughput train_throughput >/dev/null
 bin=$PWD/build/release/bin
 work=$(mktemp -d)
+mkdir -p build
+state=$(mktemp -d "$PWD/build/figures.XXXXXX")  # on a real disk, which /tmp may not be
+first_core=$(/usr/bin/python3 -c 'import os; print(min(os.sched_getaffinity(0)))')  # that this shell may use
 daemon= echo_pid=
-trap '{ kill -TERM $daemon $echo_pid && wait $daemon $echo_pid; } 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '{ kill -TERM $daemon $echo_pid && wait $daemon $echo_pid; } 2>/dev/null || true; rm -rf "$work" "$state"' EXIT
 
 now_us() { echo $(($(date +%s%N) / 1000)); }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -28,7 +31,7 @@ cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 
 cat >"$work/tallyd.yaml" <<END
 version: 1
-state_dir: $work/state
+state_dir: $state
 listen:
   unix: $work/tallyd.sock
 END
@@ -50,7 +53,7 @@ echo_idle=$(status_kib $echo_pid VmRSS)
 echo "| measure | median of $pairs |"
 echo "|---|---|"
 for ((i = 0; i < pairs; ++i)); do
-  taskset -c 0 "$bin/train_throughput" "$images" "$labels" | field samples_per_second >>"$work/inprocess"
+  taskset -c "$first_core" "$bin/train_throughput" "$images" "$labels" | field samples_per_second >>"$work/inprocess"
   for rows in 20 64 256; do
     before=$(cpu_ms $daemon)
     "$bin/stream_throughput" "$server" digits "$images" "$labels" $rows 60000 | field samples_per_second >>"$work/stream_$rows"
