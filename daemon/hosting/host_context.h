@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "daemon/hosting/admission.h"
 #include "daemon/hosting/host_state.h"
 #include "daemon/hosting/listener_list.h"
 #include "daemon/hosting/model_host.h"
@@ -31,6 +33,12 @@ struct HostContext {
         sources_max(settings.sources_max),
         state(host_clock, model, std::move(hooks)),
         inbox(host_clock, settings.queue_bytes_max) {}
+
+  // Once it has been read.
+  void SetSpec(const ModelSpec& spec) {
+    state.SetSpec(std::make_shared<const ModelSpec>(spec),
+                  ModelBytes(spec, ThreadsOf(options.workers)));
+  }
 
   storage::FileSystem& fs;
   storage::Clock& clock;

@@ -248,8 +248,9 @@ void HostState::SetDigestPoint(DigestPoint point) {
   status_.digest_point = std::move(point);
 }
 
-void HostState::SetSpec(std::shared_ptr<const ModelSpec> spec) {
+void HostState::SetSpec(std::shared_ptr<const ModelSpec> spec, uint64_t memory_bytes) {
   MutexLock lock(mutex_);
+  status_.memory_bytes = memory_bytes;
   spec_ = std::move(spec);
 }
 

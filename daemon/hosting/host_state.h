@@ -90,7 +90,7 @@ class HostState {
 
   void Progress(TrainingLane& lane);
   void SetDigestPoint(DigestPoint point);
-  void SetSpec(std::shared_ptr<const ModelSpec> spec);
+  void SetSpec(std::shared_ptr<const ModelSpec> spec, uint64_t memory_bytes);
   void Publish(std::shared_ptr<const Snapshot> snapshot, std::vector<LayerCounters> layers);
 
   // --- Looking ---

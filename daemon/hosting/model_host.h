@@ -92,6 +92,7 @@ struct HostStatus {
   DigestPoint digest_point;
   std::vector<LayerCounters> layers;
   uint64_t journal_bytes = 0;
+  uint64_t memory_bytes = 0;  // admitted for it; 0 before the spec is read
   uint32_t sources = 0;
 };
 

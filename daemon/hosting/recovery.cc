@@ -12,7 +12,7 @@ namespace tally::hosting {
 
 absl::StatusOr<Recovered> Recovery::Run() {
   TALLY_ASSIGN_OR_RETURN(Generation newest, generations_.Open(result_.warnings));
-  host_.state.SetSpec(std::make_shared<const ModelSpec>(newest.learner->spec()));
+  host_.SetSpec(newest.learner->spec());
   const uint64_t position = newest.info.position;
   TALLY_ASSIGN_OR_RETURN(survey_, SurveyJournal(host_.fs, host_.journal_path, position,
                                                 [this] { return CheckStopped(); }));

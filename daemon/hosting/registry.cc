@@ -8,7 +8,6 @@
 #include "core/algorithms/algorithms.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/learner/model_spec_reader.h"
-#include "core/parallel/worker_pool.h"
 #include "core/text/object_reader.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
@@ -37,7 +36,7 @@ class DirectoryRegistry final : public Registry {
         on_fatal_(std::move(on_fatal)),
         on_event_(options.on_event),
         limits_{options.models_max, options.parameters_max, options.memory_bytes_max,
-                options.host.workers == nullptr ? 1 : options.host.workers->threads()},
+                ThreadsOf(options.host.workers)},
         sources_max_(options.host.sources_max) {}
 
   absl::Status OpenAll();

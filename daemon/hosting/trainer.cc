@@ -71,9 +71,7 @@ void Trainer::FailRecovery(const absl::Status& cause) {
   if (const std::optional<CheckpointInfo> newest = generations_.Newest()) {
     absl::StatusOr<Generation> generation = generations_.Load(newest->position);
     if (generation.ok() && generation->learner->calibration_samples_wanted() == 0) {
-      if (host_.state.spec() == nullptr) {
-        host_.state.SetSpec(std::make_shared<const ModelSpec>(generation->learner->spec()));
-      }
+      if (host_.state.spec() == nullptr) host_.SetSpec(generation->learner->spec());
       auto snapshot = std::make_shared<Snapshot>();
       snapshot->predictor = generation->learner->MakePredictor();
       snapshot->spec = host_.state.spec();

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include "core/algorithms/algorithms.h"
 #include "core/arithmetic/check.h"
 #include "core/learner/model_spec_reader.h"
 #include "daemon/rpc/status_details.h"
@@ -43,6 +42,7 @@ void StatusToProto(const hosting::HostStatus& status, v1::Model& out) {
     counters->set_clamped_weights(layer.clamped_weights);
     counters->set_wide_steps(layer.wide_steps);
   }
+  out.set_memory_bytes(status.memory_bytes);
   out.set_journal_bytes(status.journal_bytes);
   out.set_sources(status.sources);
 }
@@ -82,7 +82,6 @@ void ToProto(const hosting::ModelHost& host, const std::optional<std::string>& r
   if (const std::shared_ptr<const ModelSpec> spec = host.spec(); spec != nullptr) {
     SpecToProto(*spec, *out.mutable_spec());
     out.set_parameters(ParameterCount(*spec));
-    out.set_memory_bytes(LearnerBytes(*spec));
   }
   out.mutable_spec()->set_name(host.name());
   if (refusal) {

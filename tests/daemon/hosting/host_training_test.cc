@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "core/parallel/worker_pool.h"
+#include "daemon/hosting/admission.h"
 #include "daemon/storage/clock.h"
 #include "tests/daemon/hosting/host_fixture.h"
 
@@ -113,6 +115,14 @@ TEST_P(HostTrainingTest, TellsPositionsAndSequencesTruthfully) {
   Flush();
   EXPECT_EQ(host_->source("a").trained_through, 6u);
   EXPECT_TRUE(host_->WaitTrained(7, Soon()).ok());  // the flush record has a position too
+}
+
+TEST_P(HostTrainingTest, TellsTheMemoryThatAllItsThreadsAreAdmittedFor) {
+  WorkerPool workers(3);
+  options_.workers = &workers;
+  Start();
+  EXPECT_EQ(host_->status().memory_bytes, ModelBytes(Tiny(kModel, /*batch_size=*/4), 3));
+  Stop();  // before the pool
 }
 
 TEST_P(HostTrainingTest, SyncsUnaskedAfterASecond) {

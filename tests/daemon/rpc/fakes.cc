@@ -41,6 +41,7 @@ ModelSpec FakeSpec(const std::string& name, ElementType type) {
 FakeHost::FakeHost(ModelSpec spec) : name_(spec.name) {
   spec_ = std::make_shared<const ModelSpec>(std::move(spec));
   status_.state = hosting::ModelState::kReady;
+  status_.memory_bytes = 4711;
   SetSnapshot(true);
 }
 
