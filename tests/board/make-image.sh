@@ -37,8 +37,10 @@ mmdebstrap --quiet --mode=root --variant=minbase --architectures="$arch" \
   --aptopt='Acquire::Check-Valid-Until "false"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt=force-confold \
-  --essential-hook='mkdir -p "$1/etc/initramfs-tools"
-    echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"' \
+  --essential-hook='mkdir -p "$1/etc/initramfs-tools" "$1/etc/kernel/postinst.d"
+    echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"
+    printf "#!/bin/sh\nexit 0\n" >"$1/etc/kernel/postinst.d/initramfs-tools"
+    chmod 755 "$1/etc/kernel/postinst.d/initramfs-tools"' \
   --include="$packages" bookworm "$tree.part" "${sources[@]}"
 
 version=$(basename "$tree.part"/lib/modules/*)

@@ -21,6 +21,7 @@ case $arch in
   *) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 cuts=${CUTS:-5}
+epochs=3  # enough for the training to last until the last cut
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH
 
 deploy/install-deps.sh build board
@@ -55,11 +56,13 @@ fi
 remote() { local command=$1; shift; "$tally" --server "$server" "$command" "$@"; }
 number() { sed -n "s/.*\"$1\": *\"\{0,1\}\([0-9]*\).*/\1/p" | head -n 1; }
 text() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" | head -n 1; }
-step() { remote digest digits --json --timeout 20 2>/dev/null | tail -n 1 | number step; }
+# Mini-batches learnt: so far, and when all samples that the board has taken by now are learnt.
+progress() { remote models --json --timeout 20 2>/dev/null | tail -n 1 | number step; }
+step() { remote digest digits --json --timeout 120 2>/dev/null | tail -n 1 | number step; }
 fail() { echo "board test: $1" >&2; exit 1; }
 
 echo "== the uninterrupted training, on this host"
-"$tally" fit pocketnn/mnist-mlp --data "$data" --epochs 1 --json 2>/dev/null | tail -n 1 >"$work/fit"
+"$tally" fit pocketnn/mnist-mlp --data "$data" --epochs "$epochs" --json 2>/dev/null | tail -n 1 >"$work/fit"
 expected=$(text digest <"$work/fit") total=$(number step <"$work/fit") correct=$(number test_correct <"$work/fit")
 echo "$total mini-batches, $correct test digits right, digest $expected"
 
@@ -74,12 +77,12 @@ boot() {
 echo "== first boot"
 boot
 remote create digits --zoo pocketnn/mnist-mlp >/dev/null
-remote train digits --data "$data" --epochs 1 --source board --json >"$work/train.out" 2>"$work/train.err" &
+remote train digits --data "$data" --epochs "$epochs" --source board --json >"$work/train.out" 2>"$work/train.err" &
 trainer=$!
 
 for cut in $(seq "$cuts"); do
   goal=$((total * 4 * cut / (5 * cuts)))
-  until now=$(step) && [ "${now:-0}" -ge "$goal" ]; do
+  until now=$(progress) && [ "${now:-0}" -ge "$goal" ]; do
     kill -0 "$trainer" 2>/dev/null || { cat "$work/train.err" >&2; fail "the training ended before cut $cut"; }
     sleep 0.2
   done
