@@ -44,7 +44,7 @@ struct Layout {
 
 struct Scratch {
   alignas(64) std::byte right[kPanelsMax * (kLinesMax + 1) * kTileLineBytes];
-  alignas(64) std::byte slots[kStripBytes];
+  alignas(64) std::byte slots[kStripBytes + kTileLineBytes];  // the last words are read by lines
   alignas(64) int8_t pixels[kPixelsMax * kTileColumns];
   alignas(64) int32_t starts[kRowsMax];
   Stretch stretches[kLinesMax];
@@ -225,11 +225,11 @@ class GradientPass {
     if (table_.int8.add_starts != nullptr) {
       std::fill_n(scratch_.starts, count, 0);
       for (size_t s = 0; s < segment_count_; ++s) {
-        const int8_t* words =
-            reinterpret_cast<const int8_t*>(scratch_.slots + scratch_.segments[s].left_bytes);
-        for (size_t l = 0; l < lines_; ++l) {
-          const int8_t* line = words + l * layout_.line_bytes;
-          for (size_t i = 0; i < kGroup * count; ++i) scratch_.starts[i / kGroup] -= 128 * line[i];
+        const std::byte* line = scratch_.slots + scratch_.segments[s].left_bytes;
+        for (size_t l = 0; l < lines_; ++l, line += layout_.line_bytes) {
+          for (size_t i = 0; i < count; i += kTileColumns) {
+            table_.int8.add_starts(1, line + kGroup * i, scratch_.starts + i);
+          }
         }
       }
     }

@@ -87,7 +87,8 @@ struct TileKernel {
   // Splits the words of so many lines of a panel: even elements stay, odd ones go to the same place
   // `odd_bytes` further on. Null for levels that want whole words.
   void (*split_lines)(size_t lines, std::byte* words, size_t odd_bytes);
-  // Adds what the 16 columns of so many lines of a panel make of starts. Null for levels without.
+  // Adds what the 16 columns of so many lines of a panel, aligned to 4 bytes, make of starts. Null
+  // for levels without.
   void (*add_starts)(size_t lines, const std::byte* words, int32_t* starts);
   // 16 columns or less of some rows into lines; missing rows and columns are zero.
   void (*pack)(const PlainRows& rows, std::byte* lines);

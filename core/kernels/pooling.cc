@@ -68,33 +68,53 @@ void ForEachChannel(size_t channels, const Group& group, const One& one) {
   if (i < channels) group(channels - kLanes);
 }
 
-void KeepLarger(const int8_t* candidates, uint8_t place, size_t channels, int8_t* best,
-                uint8_t* places) {
+// The largest element of each channel of a window, and its first place if `places` is not null.
+// Kept in registers from the first place to the last.
+template <bool kPlaces>
+void LargestOf(const PoolingShape& shape, const int8_t* corner, int8_t* best, uint8_t* places) {
+  const size_t row = shape.width * shape.channels;
   ForEachChannel(
-      channels,
+      shape.channels,
       [&](size_t i) {
-        const Elements candidate = Load(candidates + i);
-        const Elements kept = Load(best + i);
-        const auto larger = candidate > kept;
-        Store(larger ? candidate : kept, best + i);
-        Store(larger ? Places{} + place : Load(places + i), places + i);
+        Elements largest = Load(corner + i);
+        Places largest_places = {};
+        uint8_t place = 0;
+        for (size_t r = 0; r < shape.window_height; ++r) {
+          for (size_t c = 0; c < shape.window_width; ++c, ++place) {
+            const Elements candidate = Load(corner + r * row + c * shape.channels + i);
+            const auto larger = candidate > largest;
+            largest = larger ? candidate : largest;
+            if (kPlaces) largest_places = larger ? Places{} + place : largest_places;
+          }
+        }
+        Store(largest, best + i);
+        if (kPlaces) Store(largest_places, places + i);
       },
       [&](size_t i) {
-        if (candidates[i] <= best[i]) return;
-        best[i] = candidates[i];
-        places[i] = place;
+        int8_t largest = corner[i];
+        uint8_t largest_place = 0;
+        uint8_t place = 0;
+        for (size_t r = 0; r < shape.window_height; ++r) {
+          for (size_t c = 0; c < shape.window_width; ++c, ++place) {
+            const int8_t candidate = corner[r * row + c * shape.channels + i];
+            if (candidate <= largest) continue;
+            largest = candidate;
+            largest_place = place;
+          }
+        }
+        best[i] = largest;
+        if (kPlaces) places[i] = largest_place;
       });
 }
 
-void KeepLarger(const int8_t* candidates, size_t channels, int8_t* best) {
-  ForEachChannel(
-      channels,
-      [&](size_t i) {
-        const Elements candidate = Load(candidates + i);
-        const Elements kept = Load(best + i);
-        Store(candidate > kept ? candidate : kept, best + i);
-      },
-      [&](size_t i) { best[i] = std::max(best[i], candidates[i]); });
+// Of all windows of an image.
+template <bool kPlaces>
+void LargestOfAll(const PoolingShape& shape, const int8_t* pixels, int8_t* best, uint8_t* places) {
+  ForEachWindow(shape, [&](size_t y, size_t x, size_t first) {
+    const size_t corner = y * shape.window_height * shape.width + x * shape.window_width;
+    LargestOf<kPlaces>(shape, pixels + corner * shape.channels, best + first,
+                       kPlaces ? places + first : nullptr);
+  });
 }
 
 void PlaceErrors(const int8_t* d, const uint8_t* places, uint8_t place, size_t channels,
@@ -126,19 +146,7 @@ void MaxPool(MatrixView<const int8_t> images, const PoolingShape& shape, MatrixV
   TALLY_CHECK(out.rows == images.rows && places.rows == out.rows);
   TALLY_CHECK(places.columns == out.columns);
   for (size_t image = 0; image < images.rows; ++image) {
-    const int8_t* pixels = images.Row(image);
-    ForEachWindow(shape, [&](size_t y, size_t x, size_t first) {
-      int8_t* best = out.Row(image) + first;
-      uint8_t* best_places = places.Row(image) + first;
-      ForEachPlace(shape, y, x, [&](uint8_t place, size_t pixel) {
-        if (place == 0) {
-          std::copy_n(pixels + pixel, shape.channels, best);
-          std::fill_n(best_places, shape.channels, uint8_t{0});
-        } else {
-          KeepLarger(pixels + pixel, place, shape.channels, best, best_places);
-        }
-      });
-    });
+    LargestOfAll<true>(shape, images.Row(image), out.Row(image), places.Row(image));
   }
 }
 
@@ -146,17 +154,7 @@ void MaxPool(MatrixView<const int8_t> images, const PoolingShape& shape, MatrixV
   CheckShape(shape, images.columns, out.columns);
   TALLY_CHECK(out.rows == images.rows);
   for (size_t image = 0; image < images.rows; ++image) {
-    const int8_t* pixels = images.Row(image);
-    ForEachWindow(shape, [&](size_t y, size_t x, size_t first) {
-      int8_t* best = out.Row(image) + first;
-      ForEachPlace(shape, y, x, [&](uint8_t place, size_t pixel) {
-        if (place == 0) {
-          std::copy_n(pixels + pixel, shape.channels, best);
-        } else {
-          KeepLarger(pixels + pixel, shape.channels, best);
-        }
-      });
-    });
+    LargestOfAll<false>(shape, images.Row(image), out.Row(image), nullptr);
   }
 }
 

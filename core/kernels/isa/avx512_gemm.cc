@@ -158,7 +158,7 @@ void AddStarts(size_t lines, const std::byte* words, int32_t* starts) {
   const __m512i ones = _mm512_set1_epi8(1);
   __m512i sums = _mm512_setzero_si512();
   for (size_t l = 0; l < lines; ++l) {
-    sums = _mm512_dpbusd_epi32(sums, ones, _mm512_load_si512(words + l * kTileLineBytes));
+    sums = _mm512_dpbusd_epi32(sums, ones, _mm512_loadu_si512(words + l * kTileLineBytes));
   }
   _mm512_storeu_si512(
       starts, _mm512_sub_epi32(_mm512_loadu_si512(starts), _mm512_slli_epi32(sums, 7)));
