@@ -35,7 +35,8 @@ class TrainerInbox {
 
   TrainerInbox(storage::Clock& clock, uint64_t bytes_max) : clock_(clock), bytes_max_(bytes_max) {}
 
-  // Whether a packet of `bytes` fits. A packet larger than the whole queue fits into an empty one.
+  // Whether a packet of `bytes` fits. A packet larger than half of the queue, or than all of it, fits
+  // once half is free, so that small ones cannot keep it out; it may fill more than the queue.
   bool HasRoom(uint64_t bytes);
   void Push(Entry entry);
   void Post(Command command);

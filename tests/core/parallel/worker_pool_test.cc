@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -94,17 +95,14 @@ TEST(WorkerPoolTest, LetsTheOthersDoWhatABlockedThreadDoesNotGetTo) {
 TEST(WorkerPoolTest, UsesWorkersAtAll) {
   WorkerPool pool(2);
   std::mutex mutex;
+  std::condition_variable came;
   std::set<std::thread::id> seen;
-  // Part 0 does not return before another thread has taken a part.
-  pool.Run(2, [&](size_t part, size_t) {
-    {
-      const std::lock_guard lock(mutex);
-      seen.insert(std::this_thread::get_id());
-    }
-    while (part == 0) {
-      const std::lock_guard lock(mutex);
-      if (seen.size() == 2) return;
-    }
+  // No part returns before the other has been taken too, so that no thread can do both.
+  pool.Run(2, [&](size_t, size_t) {
+    std::unique_lock lock(mutex);
+    seen.insert(std::this_thread::get_id());
+    came.notify_all();
+    came.wait(lock, [&] { return seen.size() == 2; });
   });
   EXPECT_EQ(seen.size(), 2u);
   EXPECT_EQ(seen.count(std::this_thread::get_id()), 1u);

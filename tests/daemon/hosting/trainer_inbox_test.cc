@@ -72,12 +72,19 @@ TEST_F(TrainerInboxTest, ReliefComesOnceWhenHalfOfAQueueThatWasTooFullIsFree) {
   EXPECT_TRUE(inbox_.HasRoom(700));
 }
 
-TEST_F(TrainerInboxTest, APacketLargerThanTheQueueHearsWhenItIsEmpty) {
+TEST_F(TrainerInboxTest, APacketLargerThanTheQueueHearsWhenHalfOfItIsFree) {
   inbox_.Push(Samples(100));
+  inbox_.Push(Samples(450));
   EXPECT_FALSE(inbox_.HasRoom(5000));
+  EXPECT_FALSE(inbox_.HasRoom(501));
+  EXPECT_TRUE(inbox_.HasRoom(450));
+  EXPECT_FALSE(inbox_.HasRoom(451));
   ASSERT_TRUE(inbox_.TakeEntry().has_value());
   EXPECT_TRUE(inbox_.TakeRelief());
   EXPECT_TRUE(inbox_.HasRoom(5000));
+  EXPECT_TRUE(inbox_.HasRoom(551));
+  inbox_.Push(Samples(5000));
+  EXPECT_FALSE(inbox_.HasRoom(1)) << "beyond the queue's size";
 }
 
 }  // namespace
