@@ -60,7 +60,9 @@ TABLES = {
             curve=CIFAR_TWIN_10),
     ),
     "vgg-small": (
-        Row("vgg-small-7", "niti/vgg-small-7", "cifar-10", (("published, 200 epochs", "89.16"),), samples=49914,
+        Row("short", "vgg-small-7-short.yaml", "cifar-10", (("published, 9 layers, epoch 10 of 200", "65.3"),),
+            samples=49914, seeds=(1,), curve=VGG_9_LOG),
+        Row("full", "niti/vgg-small-7", "cifar-10", (("published, 200 epochs", "89.16"),), samples=49914,
             seeds=(1,),
             curve=VGG_9_LOG),
     ),
