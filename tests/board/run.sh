@@ -90,9 +90,10 @@ for cut in $(seq "$cuts"); do
   board_cut
   echo "== power cut $cut at mini-batch $now or a little later"
   boot
-  board_wait 600 "the model" step
-  echo "recovered at mini-batch $(step)"
-  [ "$(step)" -ge 1 ] || fail "everything was lost"
+  recovered() { now=$(step); }
+  board_wait 600 "the model" recovered
+  echo "recovered at mini-batch $now"
+  [ "$now" -ge 1 ] || fail "everything was lost"
 done
 wait "$trainer" || { cat "$work/train.out" "$work/train.err" >&2; fail "the training failed"; }
 trainer=
