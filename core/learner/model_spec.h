@@ -87,7 +87,7 @@ struct LayerSpec {
 struct RatePoint {
   uint64_t from_step = 0;          // strictly rising; the first is 0
   uint32_t inverse = 0;            // pocketnn: [1, 2^31 - 1]
-  std::optional<int32_t> mu = {};  // niti: [-15, 7]
+  std::optional<int32_t> mu = {};  // niti: [-15, 7], or up to 15 with 16-bit weights
 };
 
 enum class CreditAssignment : uint8_t { kDirectFeedback, kBackPropagation };

@@ -31,7 +31,9 @@ struct Network {
 // exponent cut to [-20, 4]. 2^20 is a logit of 1.
 int32_t ScoreOf(int8_t o, int32_t exponent);
 
-// The loss of a row from its scores, in the unit of CrossEntropyGradient.
+// The loss of a row from its scores, in the unit of CrossEntropyGradient: that of training wherever
+// the row's sums were requantised, its largest magnitude then being 64 or more. The exponent of a
+// row of smaller logits is not in its scores; its loss may differ by what truncation makes of another.
 int64_t LossOfScores(std::span<const int32_t> scores, uint32_t label);
 
 }  // namespace tally::niti

@@ -110,6 +110,9 @@ std::vector<LearnerCase> LearnerCases() {
   Append("PocketNn", kPocketNn, kPocketNnVariants, cases);
   Append("NitiDense", kNitiDense, kNitiVariants, cases);
   Append("NitiImages", kNitiImages, kNitiVariants, cases);
+  cases.push_back({"NitiImagesWithoutDropout", FromYaml(kNitiImages)});
+  std::erase_if(cases.back().spec.layers,
+                [](const LayerSpec& layer) { return layer.kind == LayerKind::kDropout; });
   cases.push_back({"NitiImagesAugmented", FromYaml(kNitiImages)});
   cases.back().spec.augmentation = {.crop_padding = 2, .horizontal_flip = true};
   return cases;
