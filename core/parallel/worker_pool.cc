@@ -190,9 +190,9 @@ void WorkerPool::WorkerMain(size_t thread) {
     while (!stopping_ && (!open_ || runs_ == seen)) {
       seen = runs_;  // what has ended meanwhile needs nobody any more
       lock.unlock();
-      const bool came = IsSoon(kLooksForRuns, [&] { return runs_ != seen; });
+      IsSoon(kLooksForRuns, [&] { return runs_ != seen; });
       lock.lock();
-      if (!came && !stopping_ && runs_ == seen) wake_.wait(lock);
+      if (!stopping_ && runs_ == seen) wake_.wait(lock);
     }
     if (stopping_) return;
     seen = runs_;

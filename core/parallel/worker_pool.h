@@ -89,6 +89,11 @@ class WorkerPool {
   std::vector<std::thread> workers_;
 };
 
+// That share work with the caller, itself included: 1 without a pool.
+inline size_t ThreadsOf(const WorkerPool* workers) {
+  return workers == nullptr ? 1 : workers->threads();
+}
+
 }  // namespace tally
 
 #endif  // TALLY_CORE_PARALLEL_WORKER_POOL_H_

@@ -57,7 +57,7 @@ void VisitTraining(ConfigVisitor& visitor, Training& training) {
                 Reload::kNeedsRestart);
   visitor.Duration("publish_interval", {1, 60 * kMinuteMs}, training.publish_interval_ms,
                    Reload::kNeedsRestart);
-  // A packet that is larger is taken when the queue is empty.
+  // A packet that is larger is taken when half of the queue is free.
   visitor.Size("queue", {256 * kKiB, 4 * kGiB}, training.queue_bytes, Reload::kNeedsRestart);
   Count32(visitor, "threads", {1, WorkerPool::kThreadsMax}, training.threads,
           Reload::kNeedsRestart);

@@ -17,8 +17,6 @@ absl::Status CheckLimit(std::string_view what, uint64_t limit, uint64_t taken, u
 
 }  // namespace
 
-size_t ThreadsOf(const WorkerPool* workers) { return workers == nullptr ? 1 : workers->threads(); }
-
 uint64_t ModelBytes(const ModelSpec& spec, size_t threads) {
   return LearnerBytes(spec, threads) +
          uint64_t{spec.preprocessing.calibration_samples} * spec.RowBytes();

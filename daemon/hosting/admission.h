@@ -8,7 +8,6 @@
 
 #include "absl/status/status.h"
 #include "core/learner/model_spec.h"
-#include "core/parallel/worker_pool.h"
 
 namespace tally::hosting {
 
@@ -27,9 +26,6 @@ struct AdmittedLoad {
 
   void Add(const ModelSpec& spec, size_t threads);
 };
-
-// 1 without a pool.
-size_t ThreadsOf(const WorkerPool* workers);
 
 // Memory of a model at work: the learner with so many threads, and the samples that wait for
 // calibration.

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/parallel/worker_pool.h"
 #include "daemon/hosting/admission.h"
 #include "daemon/hosting/host_state.h"
 #include "daemon/hosting/listener_list.h"

@@ -8,6 +8,7 @@
 #include "core/algorithms/algorithms.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/learner/model_spec_reader.h"
+#include "core/parallel/worker_pool.h"
 #include "core/text/object_reader.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"

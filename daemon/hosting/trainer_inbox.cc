@@ -1,6 +1,5 @@
 #include "daemon/hosting/trainer_inbox.h"
 
-#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -23,9 +22,9 @@ bool IsSamples(const TrainerInbox::Entry& entry) {
 
 bool TrainerInbox::HasRoom(uint64_t bytes) {
   MutexLock lock(mutex_);
-  const bool room = bytes_ <= bytes_max_ / 2
-                        ? bytes_ + bytes <= bytes_max_ || bytes > bytes_max_ / 2
-                        : bytes <= bytes_max_ - std::min(bytes_, bytes_max_);
+  const uint64_t half = bytes_max_ / 2;
+  const bool fits = bytes <= bytes_max_ && bytes_ <= bytes_max_ - bytes;
+  const bool room = fits || (bytes > half && bytes_ <= half);
   if (!room) room_wanted_ = true;
   return room;
 }

@@ -38,8 +38,7 @@ NitiLearner::NitiLearner(const ModelSpec& spec, const LearnerOptions& options)
       predictions_(spec.batch_size),
       shared_(2),
       error_rows_(Shape({spec.batch_size, spec.classes})) {
-  const WorkerPool* workers = options.environment.workers;
-  parts_.resize(PartsMax(spec, workers == nullptr ? 1 : workers->threads()));
+  parts_.resize(PartsMax(spec, ThreadsOf(options.environment.workers)));
   size_t sums = 0;
   size_t widest = 0;
   size_t kernel_scratch = 0;
@@ -239,7 +238,7 @@ void NitiLearner::Backward() {
     // Weights move when the errors have passed them.
     ForEachPart([&](Part& part) {
       const Stage& stage = network_.stages[s];
-      const size_t index = static_cast<size_t>(&part - parts_.data());
+      const size_t index = IndexOf(part);
       StageTraining& training = training_[s];
       // Rows of activations as rows of positions.
       part.d = {part.d.data, part.rows * stage.positions, stage.units};

@@ -114,6 +114,7 @@ class NitiLearner : public Learner {
   // sharing.cc
   static size_t PartsMax(const ModelSpec& spec, size_t threads);
   void CutRows(size_t rows);
+  size_t IndexOf(const Part& part) const { return static_cast<size_t>(&part - parts_.data()); }
   // work(part) for the parts of the mini-batch, on as many threads as there are.
   void ForEachPart(absl::FunctionRef<void(Part& part)> work);
   // The greatest `max` of all parts, on all ranks.

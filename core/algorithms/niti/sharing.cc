@@ -57,7 +57,7 @@ template <class Sum>
 void NitiLearner::JoinSums(std::vector<kernels::PanelSums<Sum>>& sums) {
   if (parts_used_ == 1) return;
   ForEachPart([&](Part& part) {
-    const size_t index = static_cast<size_t>(&part - parts_.data());
+    const size_t index = IndexOf(part);
     const size_t count = sums[0].elements().size();
     const size_t first = count * index / parts_used_;
     const size_t end = count * (index + 1) / parts_used_;

@@ -17,11 +17,6 @@ constexpr size_t kPartRowsMin = 8;
 // Waking a thread and waiting for it costs some 10 us a step; so many products take 50.
 constexpr uint64_t kSharedProductsMin = uint64_t{1} << 20;
 
-size_t ThreadsOf(const LearnerOptions& options) {
-  const WorkerPool* workers = options.environment.workers;
-  return workers == nullptr ? 1 : workers->threads();
-}
-
 // What a line costs: its panels.
 uint64_t CostOf(const DenseLayer& layer) { return layer.weights.panels(); }
 
@@ -39,7 +34,7 @@ uint64_t PocketNnLearner::UpdateScratch::Bytes(uint64_t widest, uint64_t layers)
 }
 
 void PocketNnLearner::CutWeights() {
-  const size_t threads = ThreadsOf(options_);
+  const size_t threads = ThreadsOf(options_.environment.workers);
   size_t widest = 0;
   uint64_t total = 0;
   for (const DenseLayer& layer : network_.layers) {

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "core/kernels/isa/vector_rows.h"
 #include "core/kernels/isa/x86_pair_rows.h"
 
 namespace tally::kernels {
@@ -172,7 +173,8 @@ template <bool kFeedback>
 inline void MoveEight(const Constants& constants, const int32_t* sums, int32_t* residuals,
                       size_t width, int16_t* weights, __m256i& clamped, __m256i& magnitudes) {
   const __m256i even_step = Quotient<kFeedback>(constants, sums, residuals);
-  const __m256i odd_step = Quotient<kFeedback>(constants, sums + width, residuals + width);
+  const __m256i odd_step =
+      Quotient<kFeedback>(constants, sums + width, kFeedback ? residuals + width : nullptr);
   __m256i* place = reinterpret_cast<__m256i*>(weights);
   const __m256i pairs = _mm256_load_si256(place);
   const __m256i even =
@@ -189,58 +191,6 @@ inline void MoveEight(const Constants& constants, const int32_t* sums, int32_t* 
   _mm256_store_si256(place, kept);
 }
 
-struct SmallConstants {
-  explicit SmallConstants(const UpdateConstants& from)
-      : multiplier(_mm256_set1_epi32(from.small_multiplier)),
-        inverse(_mm256_set1_epi32(from.inverse)),
-        highest(_mm256_set1_epi16(static_cast<int16_t>(from.limit))),
-        lowest(_mm256_set1_epi16(static_cast<int16_t>(-from.limit))),
-        shift(_mm_cvtsi32_si128(from.small_shift)) {}
-
-  __m256i multiplier;
-  __m256i inverse;
-  __m256i highest;
-  __m256i lowest;
-  __m128i shift;
-};
-
-// The signed quotient of 8 small sums; residuals move on if kFeedback.
-template <bool kFeedback>
-inline __m256i SmallQuotient(const SmallConstants& constants, __m256i sums, int32_t* residuals) {
-  __m256i total = sums;
-  __m256i* rest = reinterpret_cast<__m256i*>(residuals);
-  if (kFeedback) total = _mm256_add_epi32(total, _mm256_load_si256(rest));
-  const __m256i even = _mm256_mul_epi32(total, constants.multiplier);
-  const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(total, 32), constants.multiplier);
-  const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-  const __m256i quotient =
-      _mm256_add_epi32(_mm256_sra_epi32(high, constants.shift), _mm256_srli_epi32(total, 31));
-  if (kFeedback) {
-    _mm256_store_si256(rest,
-                       _mm256_sub_epi32(total, _mm256_mullo_epi32(quotient, constants.inverse)));
-  }
-  return quotient;
-}
-
-// As MoveEight, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no wider.
-template <bool kFeedback>
-inline void MoveEightSmall(const SmallConstants& constants, __m256i even_sums, __m256i odd_sums,
-                           int32_t* residuals, size_t width, int16_t* weights, __m256i& same,
-                           __m256i& magnitudes) {
-  const __m256i even = SmallQuotient<kFeedback>(constants, even_sums, residuals);
-  const __m256i odd = SmallQuotient<kFeedback>(constants, odd_sums, residuals + width);
-  const __m256i steps = _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa);
-  __m256i* place = reinterpret_cast<__m256i*>(weights);
-  const __m256i before = _mm256_load_si256(place);
-  const __m256i kept = _mm256_max_epi16(
-      _mm256_min_epi16(_mm256_subs_epi16(before, steps), constants.highest), constants.lowest);
-  magnitudes = _mm256_max_epu16(magnitudes, _mm256_abs_epi16(kept));
-  _mm256_store_si256(place, kept);
-  // A sum that saturated was cut too, even where the clamp changed nothing more.
-  const __m256i equal = _mm256_cmpeq_epi16(_mm256_sub_epi16(before, steps), kept);
-  same = _mm256_add_epi32(same, _mm256_madd_epi16(equal, _mm256_set1_epi16(1)));
-}
-
 // Of `weights` elements each that was not cut counted -1 in `equal`.
 void CountClamped(__m256i equal, size_t weights, UpdateTally& tally) {
   alignas(32) int32_t counts[8];
@@ -249,8 +199,13 @@ void CountClamped(__m256i equal, size_t weights, UpdateTally& tally) {
   for (const int32_t count : counts) tally.clamped -= static_cast<uint32_t>(-count);
 }
 
-void TakeMagnitudes(__m256i known, __m256i magnitudes, UpdateTally& tally) {
-  if (_mm256_movemask_epi8(_mm256_cmpeq_epi16(magnitudes, known)) == -1) return;
+__m256i KnownMagnitudes(const UpdateTally& tally) {
+  return _mm256_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
+}
+
+void TakeMagnitudes(__m256i magnitudes, UpdateTally& tally) {
+  const __m256i same = _mm256_cmpeq_epi16(magnitudes, KnownMagnitudes(tally));
+  if (_mm256_movemask_epi8(same) == -1) return;
   alignas(32) uint16_t sizes[kPanel];
   _mm256_store_si256(reinterpret_cast<__m256i*>(sizes), magnitudes);
   for (const uint16_t size : sizes) {
@@ -258,27 +213,102 @@ void TakeMagnitudes(__m256i known, __m256i magnitudes, UpdateTally& tally) {
   }
 }
 
+struct Avx2Machine {
+  static constexpr size_t kColumns = 8;
+  using Sums = __m256i;
+
+  struct Constants {
+    explicit Constants(const UpdateConstants& from)
+        : multiplier(_mm256_set1_epi32(from.small_multiplier)),
+          inverse(_mm256_set1_epi32(from.inverse)),
+          highest(_mm256_set1_epi16(static_cast<int16_t>(from.limit))),
+          lowest(_mm256_set1_epi16(static_cast<int16_t>(-from.limit))),
+          shift(_mm_cvtsi32_si128(from.small_shift)) {}
+
+    __m256i multiplier;
+    __m256i inverse;
+    __m256i highest;
+    __m256i lowest;
+    __m128i shift;
+  };
+
+  struct Lanes {
+    __m256i same;  // -1 for each weight that was not cut
+    __m256i magnitudes;
+  };
+
+  static Sums LoadSums(const int32_t* sums) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(sums));
+  }
+  static __m256i Factor(const int16_t* x) {
+    return _mm256_set1_epi32(static_cast<int32_t>(reinterpret_cast<const LoosePair*>(x)->value));
+  }
+  static Sums Product(const int16_t* deltas, __m256i factor) {
+    return _mm256_madd_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(deltas)), factor);
+  }
+
+  // The signed quotient of 8 small sums; residuals move on if kFeedback.
+  template <bool kFeedback>
+  static __m256i Quotient(const Constants& constants, Sums sums, int32_t* residuals) {
+    __m256i total = sums;
+    __m256i* rest = reinterpret_cast<__m256i*>(residuals);
+    if (kFeedback) total = _mm256_add_epi32(total, _mm256_load_si256(rest));
+    const __m256i even = _mm256_mul_epi32(total, constants.multiplier);
+    const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(total, 32), constants.multiplier);
+    const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    const __m256i quotient =
+        _mm256_add_epi32(_mm256_sra_epi32(high, constants.shift), _mm256_srli_epi32(total, 31));
+    if (kFeedback) {
+      _mm256_store_si256(rest,
+                         _mm256_sub_epi32(total, _mm256_mullo_epi32(quotient, constants.inverse)));
+    }
+    return quotient;
+  }
+
+  // As MoveEight, in 16 bits: saturation at +-32767 or -32768 comes before a clamp that is no
+  // wider; a sum that saturated was cut too, even where the clamp changed nothing more.
+  template <bool kFeedback>
+  static void Move(const Constants& constants, Sums even_sums, Sums odd_sums, int32_t* residuals,
+                   int32_t* odd_residuals, int16_t* weights, Lanes& lanes) {
+    const __m256i even = Quotient<kFeedback>(constants, even_sums, residuals);
+    const __m256i odd = Quotient<kFeedback>(constants, odd_sums, odd_residuals);
+    const __m256i steps = _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa);
+    __m256i* place = reinterpret_cast<__m256i*>(weights);
+    const __m256i before = _mm256_load_si256(place);
+    const __m256i kept = _mm256_max_epi16(
+        _mm256_min_epi16(_mm256_subs_epi16(before, steps), constants.highest), constants.lowest);
+    lanes.magnitudes = _mm256_max_epu16(lanes.magnitudes, _mm256_abs_epi16(kept));
+    _mm256_store_si256(place, kept);
+    const __m256i equal = _mm256_cmpeq_epi16(_mm256_sub_epi16(before, steps), kept);
+    lanes.same = _mm256_add_epi32(lanes.same, _mm256_madd_epi16(equal, _mm256_set1_epi16(1)));
+  }
+
+  static Lanes Begin(const UpdateTally& tally) {
+    return {_mm256_setzero_si256(), KnownMagnitudes(tally)};
+  }
+  static void Take(const Lanes& lanes, size_t weights, UpdateTally& tally) {
+    CountClamped(lanes.same, weights, tally);
+    TakeMagnitudes(lanes.magnitudes, tally);
+  }
+};
+
 template <bool kFeedback>
 void UpdateLineAvx2(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
                     PanelLines<int16_t> weights, UpdateTally& tally) {
+  if (from.small) {
+    return UpdateLineSmall<Avx2Machine, kFeedback>(from, sums, residuals, weights, tally);
+  }
   const Constants constants(from);
-  const SmallConstants small(from);
   const size_t width = weights.panels * kPanel;
   __m256i equal = _mm256_setzero_si256();
-  const __m256i known = _mm256_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
-  __m256i magnitudes = known;
+  __m256i magnitudes = KnownMagnitudes(tally);
   for (size_t j = 0; j < width; j += 8) {
-    int16_t* place = weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2;
-    if (from.small) {
-      const __m256i even = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums + j));
-      const __m256i odd = _mm256_load_si256(reinterpret_cast<const __m256i*>(sums + width + j));
-      MoveEightSmall<kFeedback>(small, even, odd, residuals + j, width, place, equal, magnitudes);
-    } else {
-      MoveEight<kFeedback>(constants, sums + j, residuals + j, width, place, equal, magnitudes);
-    }
+    MoveEight<kFeedback>(constants, sums + j, kFeedback ? residuals + j : nullptr, width,
+                         weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2, equal,
+                         magnitudes);
   }
   CountClamped(equal, 2 * width, tally);
-  TakeMagnitudes(known, magnitudes, tally);
+  TakeMagnitudes(magnitudes, tally);
 }
 
 void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
@@ -286,52 +316,17 @@ void UpdateTowardZeroAvx2(const UpdateConstants& constants, const int32_t* sums,
   UpdateLineAvx2<false>(constants, sums, nullptr, weights, tally);
 }
 
-// For one row a sum is one product; columns without a delta are left out, eight at a time.
-template <bool kFeedback>
-void TrainOneRowSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& tally) {
-  constexpr size_t kColumns = 8;
-  const SmallConstants constants(from);
-  const __m256i known = _mm256_set1_epi16(static_cast<int16_t>(tally.magnitude_max));
-  __m256i magnitudes = known;
-  const size_t count = ListMovingColumns<kColumns>(job, job.sums);
-  const size_t width = job.weights.panels * kPanel;
-  const LoosePair* pairs = reinterpret_cast<const LoosePair*>(job.values);
-  for (size_t i = 0; i < job.count; ++i) {
-    const size_t line = job.lines[i].line;
-    const __m256i even = _mm256_set1_epi32(static_cast<int32_t>(pairs[2 * line].value));
-    const __m256i odd = _mm256_set1_epi32(static_cast<int32_t>(pairs[2 * line + 1].value));
-    int32_t* residuals = kFeedback ? job.residuals + line * 2 * width : nullptr;
-    int16_t* weights = job.weights.first + line * kLine;
-    __m256i equal = _mm256_setzero_si256();
-    for (size_t c = 0; c < count; ++c) {
-      const size_t column = static_cast<size_t>(job.sums[c]);
-      const size_t place = column % kPanel * 2;
-      const __m256i d = _mm256_load_si256(reinterpret_cast<const __m256i*>(
-          job.d.first + column / kPanel * job.d.panel_stride + place));
-      MoveEightSmall<kFeedback>(
-          constants, _mm256_madd_epi16(d, even), _mm256_madd_epi16(d, odd), residuals + column,
-          width, weights + column / kPanel * job.weights.panel_stride + place, equal, magnitudes);
-    }
-    CountClamped(equal, 2 * kColumns * count, tally);
-  }
-  TakeMagnitudes(known, magnitudes, tally);
-}
-
-void TrainLinesAvx2(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
-  if (job.rows != 1 || !constants.small) {
-    TrainLines<8, SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>(job, constants, tally);
-  } else if (job.residuals == nullptr) {
-    TrainOneRowSmall<false>(job, constants, tally);
-  } else {
-    TrainOneRowSmall<true>(job, constants, tally);
-  }
-}
-
 }  // namespace
 
 extern const RowTable kAvx2Rows;
-const RowTable kAvx2Rows = {Level::kAvx2,         ListPairsAvx2, SumPairs<true>,
-                            PairRowsX86,          SumLineAvx2,   UpdateTowardZeroAvx2,
-                            UpdateLineAvx2<true>, TrainLinesAvx2};
+const RowTable kAvx2Rows = {
+    Level::kAvx2,
+    ListPairsAvx2,
+    SumPairs<true>,
+    PairRowsX86,
+    SumLineAvx2,
+    UpdateTowardZeroAvx2,
+    UpdateLineAvx2<true>,
+    TrainLinesByVectors<Avx2Machine, SumLineAvx2, UpdateTowardZeroAvx2, UpdateLineAvx2<true>>};
 
 }  // namespace tally::kernels

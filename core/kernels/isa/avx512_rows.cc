@@ -200,7 +200,8 @@ template <bool kFeedback>
 inline uint32_t MovePanel(const Constants& constants, const int32_t* sums, int32_t* residuals,
                           size_t width, int16_t* weights, __m512i& magnitudes) {
   const __m512i even_step = Quotient<kFeedback>(constants, sums, residuals);
-  const __m512i odd_step = Quotient<kFeedback>(constants, sums + width, residuals + width);
+  const __m512i odd_step =
+      Quotient<kFeedback>(constants, sums + width, kFeedback ? residuals + width : nullptr);
   const __m512i pairs = _mm512_load_si512(weights);
   const __m512i even =
       _mm512_sub_epi32(_mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16), even_step);
@@ -257,7 +258,8 @@ inline uint32_t MovePanelSmall(const SmallConstants& constants, __m512i even_sum
                                int32_t* residuals, size_t width, int16_t* weights,
                                __m512i& magnitudes) {
   const __m512i even = SmallQuotient<kFeedback>(constants, even_sums, residuals);
-  const __m512i odd = SmallQuotient<kFeedback>(constants, odd_sums, residuals + width);
+  const __m512i odd =
+      SmallQuotient<kFeedback>(constants, odd_sums, kFeedback ? residuals + width : nullptr);
   const __m512i steps = _mm512_mask_blend_epi16(0xaaaaaaaau, even, _mm512_slli_epi32(odd, 16));
   const __m512i before = _mm512_load_si512(weights);
   const __m512i moved = _mm512_subs_epi16(before, steps);
@@ -288,8 +290,8 @@ void UpdateLineAvx512(const UpdateConstants& from, const int32_t* sums, int32_t*
   for (size_t p = 0; p < weights.panels; ++p) {
     const size_t first = p * kPanel;
     const uint32_t clamped =
-        MovePanel<kFeedback>(constants, sums + first, residuals + first, width,
-                             weights.first + p * weights.panel_stride, magnitudes);
+        MovePanel<kFeedback>(constants, sums + first, kFeedback ? residuals + first : nullptr,
+                             width, weights.first + p * weights.panel_stride, magnitudes);
     tally.clamped += static_cast<uint64_t>(__builtin_popcount(clamped));
   }
   TakeMagnitudes(known, magnitudes, tally);
@@ -348,9 +350,9 @@ void TrainPanels(const LineJob& job, const SmallConstants& constants, const Pane
     uint32_t clamped = 0;
 #pragma GCC unroll 4
     for (size_t p = 0; p < kPanels; ++p) {
-      clamped += static_cast<uint32_t>(__builtin_popcount(
-          MovePanelSmall<kFeedback>(constants, even[p], odd[p], residuals + p * kPanel, run.width,
-                                    weights + p * job.weights.panel_stride, magnitudes)));
+      clamped += static_cast<uint32_t>(__builtin_popcount(MovePanelSmall<kFeedback>(
+          constants, even[p], odd[p], kFeedback ? residuals + p * kPanel : nullptr, run.width,
+          weights + p * job.weights.panel_stride, magnitudes)));
     }
     tally.clamped += clamped;
   }
@@ -375,8 +377,9 @@ void TrainOneRowSmall(const LineJob& job, const SmallConstants& constants, __m51
       const size_t panel = column / kPanel;
       const __m512i d = _mm512_load_si512(job.d.first + panel * job.d.panel_stride);
       clamped += static_cast<uint32_t>(__builtin_popcount(MovePanelSmall<kFeedback>(
-          constants, _mm512_madd_epi16(d, even), _mm512_madd_epi16(d, odd), residuals + column,
-          width, weights + panel * job.weights.panel_stride, magnitudes)));
+          constants, _mm512_madd_epi16(d, even), _mm512_madd_epi16(d, odd),
+          kFeedback ? residuals + column : nullptr, width,
+          weights + panel * job.weights.panel_stride, magnitudes)));
     }
     tally.clamped += clamped;
   }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <numeric>
@@ -102,7 +103,7 @@ TEST(WorkerPoolTest, UsesWorkersAtAll) {
     std::unique_lock lock(mutex);
     seen.insert(std::this_thread::get_id());
     came.notify_all();
-    came.wait(lock, [&] { return seen.size() == 2; });
+    EXPECT_TRUE(came.wait_for(lock, std::chrono::minutes(5), [&] { return seen.size() == 2; }));
   });
   EXPECT_EQ(seen.size(), 2u);
   EXPECT_EQ(seen.count(std::this_thread::get_id()), 1u);

@@ -94,6 +94,15 @@ class TrainSessionTest : public ::testing::Test {
     wire_.reading = false;
     session_->OnReadClosed();
   }
+  // As its first acknowledgement tells it.
+  uint32_t WindowOfANewStream() {
+    Open(TrainSession::Kind::kStream);
+    v1::TrainStreamRequest open;
+    open.set_model("m");
+    open.set_source("camera");
+    Send(open);
+    return wire_.written.empty() ? 0 : wire_.written[0].window_bytes();
+  }
   // Completes the write under way.
   void Written() {
     ASSERT_TRUE(wire_.writing);
@@ -130,26 +139,14 @@ TEST_F(TrainSessionTest, ManyStreamsShareWhatTwoWindowsHold) {
   for (const Case& wanted : {Case{1, 1 << 20}, Case{2, 1 << 20}, Case{4, 1 << 19}, Case{8, 1 << 18},
                              Case{64, 1 << 18}}) {
     open_streams_ = wanted.streams;
-    Open(TrainSession::Kind::kStream);
-    v1::TrainStreamRequest open;
-    open.set_model("m");
-    open.set_source("camera");
-    Send(open);
-    ASSERT_EQ(wire_.written.size(), 1u);
-    EXPECT_EQ(wire_.written[0].window_bytes(), wanted.window_bytes) << wanted.streams;
+    EXPECT_EQ(WindowOfANewStream(), wanted.window_bytes) << wanted.streams;
   }
 }
 
 TEST_F(TrainSessionTest, AWindowBelowTheSmallestShareIsKept) {
   open_streams_ = 64;
   limits_.window_bytes = 1 << 16;
-  Open(TrainSession::Kind::kStream);
-  v1::TrainStreamRequest open;
-  open.set_model("m");
-  open.set_source("camera");
-  Send(open);
-  ASSERT_EQ(wire_.written.size(), 1u);
-  EXPECT_EQ(wire_.written[0].window_bytes(), 1u << 16);
+  EXPECT_EQ(WindowOfANewStream(), 1u << 16);
 }
 
 TEST_F(TrainSessionTest, AcknowledgementsOfManyPacketsAreOne) {

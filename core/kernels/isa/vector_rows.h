@@ -1,0 +1,86 @@
+// Updates of packed weights for machines with vector registers, where the bounds allow 16 bits: the
+// loops, with the instructions left to a Machine.
+//
+//   kColumns                          that move at once, in both rows of a line
+//   Constants                         made of UpdateConstants
+//   Sums                              of one row
+//   Lanes                             what moving weights found
+//   LoadSums(sums)
+//   Factor(x), Product(deltas, factor)
+//                                     Sums of a single row: x and the zero beside it, times deltas
+//   Move<feedback>(constants, even, odd, residuals, odd residuals, weights, lanes)
+//   Begin(tally), Take(lanes, count, tally)
+//
+// Included once a unit, so that each level's compiler flags apply to it; hence the unnamed
+// namespace.
+
+#ifndef TALLY_CORE_KERNELS_ISA_VECTOR_ROWS_H_
+#define TALLY_CORE_KERNELS_ISA_VECTOR_ROWS_H_
+
+#include "core/kernels/isa/portable_rows.h"
+
+namespace tally::kernels {
+namespace {  // NOLINT: see above
+
+// update_toward_zero and update_with_feedback; constants.small.
+template <class Machine, bool kFeedback>
+void UpdateLineSmall(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
+                     PanelLines<int16_t> weights, UpdateTally& tally) {
+  const typename Machine::Constants constants(from);
+  const size_t width = weights.panels * kPanel;
+  typename Machine::Lanes lanes = Machine::Begin(tally);
+  for (size_t j = 0; j < width; j += Machine::kColumns) {
+    Machine::template Move<kFeedback>(
+        constants, Machine::LoadSums(sums + j), Machine::LoadSums(sums + width + j),
+        kFeedback ? residuals + j : nullptr, kFeedback ? residuals + width + j : nullptr,
+        weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2, lanes);
+  }
+  Machine::Take(lanes, 2 * width, tally);
+}
+
+// train_lines for one row, constants.small: a sum is one product, and columns without a delta are
+// left out, kColumns at a time.
+template <class Machine, bool kFeedback>
+void TrainOneRowSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& tally) {
+  const typename Machine::Constants constants(from);
+  const size_t count = ListMovingColumns<Machine::kColumns>(job, job.sums);
+  const size_t width = job.weights.panels * kPanel;
+  typename Machine::Lanes lanes = Machine::Begin(tally);
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    const int16_t* x = job.values + 4 * line;  // each value beside a zero
+    const auto even = Machine::Factor(x);
+    const auto odd = Machine::Factor(x + 2);
+    int32_t* residuals = kFeedback ? job.residuals + line * 2 * width : nullptr;
+    int16_t* weights = job.weights.first + line * kLine;
+    for (size_t c = 0; c < count; ++c) {
+      const size_t column = static_cast<size_t>(job.sums[c]);
+      const size_t panel = column / kPanel;
+      const size_t place = column % kPanel * 2;
+      const int16_t* deltas = job.d.first + panel * job.d.panel_stride + place;
+      Machine::template Move<kFeedback>(constants, Machine::Product(deltas, even),
+                                        Machine::Product(deltas, odd),
+                                        kFeedback ? residuals + column : nullptr,
+                                        kFeedback ? residuals + width + column : nullptr,
+                                        weights + panel * job.weights.panel_stride + place, lanes);
+    }
+  }
+  Machine::Take(lanes, 2 * Machine::kColumns * count * job.count, tally);
+}
+
+// train_lines, made of these and of a level's kernels for whatever else comes.
+template <class Machine, auto kSumLine, auto kTowardZero, auto kWithFeedback>
+void TrainLinesByVectors(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  if (job.rows != 1 || !constants.small) {
+    TrainLines<Machine::kColumns, kSumLine, kTowardZero, kWithFeedback>(job, constants, tally);
+  } else if (job.residuals == nullptr) {
+    TrainOneRowSmall<Machine, false>(job, constants, tally);
+  } else {
+    TrainOneRowSmall<Machine, true>(job, constants, tally);
+  }
+}
+
+}  // namespace
+}  // namespace tally::kernels
+
+#endif  // TALLY_CORE_KERNELS_ISA_VECTOR_ROWS_H_
