@@ -15,6 +15,7 @@
 #include "daemon/config/environment.h"
 #include "daemon/configured_models.h"
 #include "daemon/platform/log.h"
+#include "daemon/platform/memory.h"
 #include "daemon/platform/notify.h"
 #include "daemon/storage/clock.h"
 #include "daemon/storage/file_system.h"
@@ -159,6 +160,8 @@ void Daemon::BecomeReady() {
   health_.SetServing(true);
   loop_->StartWatchdog(platform::WatchdogIntervalMs());
   platform::NotifyReady("serving");
+  // Starting is much code that runs once.
+  platform::ReturnUnusedMemory();
   Log(LogLevel::kInfo, "ready",
       {{"models", text::StrCat(registry_->List().size())},
        {"version", std::string(config::Version())},

@@ -192,7 +192,7 @@ absl::StatusOr<std::shared_ptr<ModelHost>> DirectoryRegistry::Create(const Model
   absl::StatusOr<std::shared_ptr<ModelHost>> host = Found(*learner);
   // It only served to write the first generation.
   learner = nullptr;
-  platform::ReturnFreeMemory();
+  platform::ReturnUnusedMemory();
   return host;
 }
 

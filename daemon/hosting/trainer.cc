@@ -63,7 +63,7 @@ void Trainer::Adopt(Recovered recovered) {
   intake_.Open(std::move(recovered.journal));
   host_.state.Recovered(*lane_, last_position, std::move(recovered.digest_point), journal_bytes,
                         absl::StrJoin(recovered.warnings, "; "));
-  platform::ReturnFreeMemory();
+  platform::ReturnUnusedMemory();
 }
 
 // Training is refused from now on, but the newest generation that verifies can still be served.
@@ -289,7 +289,7 @@ absl::StatusOr<CheckpointInfo> Trainer::WriteGeneration() {
   host_.heartbeat.fetch_add(1, std::memory_order_relaxed);
   host_.state.Warn("");
   Prune();
-  platform::ReturnFreeMemory();
+  platform::ReturnUnusedMemory();
   return written;
 }
 

@@ -14,23 +14,34 @@ namespace {
 constexpr size_t kBlockRowsMax = 16;
 constexpr size_t kBlockElementsMax = size_t{1} << 16;
 
-// Two sets of activations, one read while the other is written, and the sums. Grows, never shrinks.
+// Two sets of activations, one read while the other is written, and the sums. Grows, never shrinks:
+// every thread that predicts has its own, for all models.
 struct Scratch {
+  struct Size {
+    size_t rows = 0;
+    size_t columns = 0;       // of activations, the input among them
+    size_t units = 0;         // of sums
+    size_t wide_columns = 0;  // of activations beyond 16 bits; 0 where no layer has such
+
+    bool operator==(const Size&) const = default;
+  };
+
   std::vector<int16_t> narrow[2];
   std::vector<int64_t> wide[2];
   SumRows sums{0, 0};
-  size_t rows = 0;
-  size_t columns = 0;
+  Size size;
 
-  void Reserve(size_t rows_wanted, size_t columns_wanted) {
-    if (rows_wanted <= rows && columns_wanted <= columns) return;
-    rows = std::max(rows, rows_wanted);
-    columns = std::max(columns, columns_wanted);
+  void Reserve(const Size& wanted) {
+    const Size larger = {std::max(size.rows, wanted.rows), std::max(size.columns, wanted.columns),
+                         std::max(size.units, wanted.units),
+                         std::max(size.wide_columns, wanted.wide_columns)};
+    if (larger == size) return;
+    size = larger;
     for (size_t i = 0; i < 2; ++i) {
-      narrow[i].resize(rows * columns);
-      wide[i].resize(rows * columns);
+      narrow[i].resize(size.rows * size.columns);
+      wide[i].resize(size.rows * size.wide_columns);
     }
-    sums = SumRows(rows, columns);
+    sums = SumRows(size.rows, size.units);
   }
 };
 
@@ -42,11 +53,14 @@ PocketNnPredictor::PocketNnPredictor(const ModelSpec& spec, Network network)
       row_bytes_(spec.RowBytes()),
       inputs_(spec.InputElements()),
       classes_(spec.classes),
-      widest_(spec.InputElements()) {
+      widest_layer_(0),
+      widest_wide_layer_(0) {
   for (const DenseLayer& layer : network_.layers) {
-    widest_ = std::max<size_t>(widest_, layer.units);
+    size_t& widest = layer.activation.wide() ? widest_wide_layer_ : widest_layer_;
+    widest = std::max<size_t>(widest, layer.units);
   }
-  rows_per_block_ = std::clamp<size_t>(kBlockElementsMax / widest_, 1, kBlockRowsMax);
+  const size_t widest = std::max({inputs_, widest_layer_, widest_wide_layer_});
+  rows_per_block_ = std::clamp<size_t>(kBlockElementsMax / widest, 1, kBlockRowsMax);
 }
 
 void PocketNnPredictor::Predict(const RowBatch& rows, std::span<int32_t> scores) const {
@@ -61,7 +75,8 @@ void PocketNnPredictor::Predict(const RowBatch& rows, std::span<int32_t> scores)
 
 void PocketNnPredictor::PredictBlock(const RowBatch& rows, std::span<int32_t> scores) const {
   thread_local Scratch scratch;
-  scratch.Reserve(rows_per_block_, widest_);
+  scratch.Reserve({rows.rows, std::max(inputs_, widest_layer_),
+                   std::max(widest_layer_, widest_wide_layer_), widest_wide_layer_});
   const MatrixView<int16_t> x = {scratch.narrow[0].data(), rows.rows, inputs_};
   network_.input.Read(rows, x);
   Rows current = {x, {}};

@@ -29,7 +29,8 @@ class PocketNnPredictor : public Predictor {
   size_t row_bytes_;
   size_t inputs_;
   size_t classes_;
-  size_t widest_;  // elements of the widest row of activations, the input included
+  size_t widest_layer_;       // units of the widest layer whose outputs have 16 bits,
+  size_t widest_wide_layer_;  // and of the one whose outputs have more; 0 without one
   size_t rows_per_block_;
 };
 

@@ -1,7 +1,8 @@
 // Goal: listening sockets appear with the right mode, replace only dead ones, and vanish again;
 // open connections
-//       are counted without traffic waking the counter; log lines stay one line.
-// Method: real sockets in a temporary folder and on port 0.
+//       are counted without traffic waking the counter; log lines stay one line; code that nobody
+//       runs does not stay resident.
+// Method: real sockets in a temporary folder and on port 0; the kernel's own account of pages.
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -12,14 +13,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
+#include <string>
 
 #include "daemon/platform/connection_cap.h"
 #include "daemon/platform/listener.h"
 #include "daemon/platform/log.h"
+#include "daemon/platform/memory.h"
 
 namespace tally::platform {
 namespace {
@@ -171,6 +177,49 @@ TEST_F(ConnectionCapTest, AConnectionItsOwnerShutDownIsForgottenAndThePeerSeesTh
   EXPECT_EQ(cap_.open(), 0u);
   char byte = 0;
   EXPECT_EQ(read(theirs_.get(), &byte, 1), 0);
+}
+
+// A megabyte of this program's file that cannot be written.
+constexpr auto kConstants = [] {
+  std::array<uint8_t, (1 << 20)> constants{};
+  for (size_t i = 0; i < constants.size(); i += 512) constants[i] = static_cast<uint8_t>(i >> 9);
+  return constants;
+}();
+
+uint64_t SumOfConstants() {
+  const volatile uint8_t* constants = kConstants.data();
+  return std::accumulate(constants, constants + kConstants.size(), uint64_t{0});
+}
+
+// Resident kilobytes of the mapping that holds the constants.
+uint64_t ResidentKib() {
+  const auto address = reinterpret_cast<uintptr_t>(kConstants.data());
+  std::ifstream maps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    const char* last = line.data() + line.size();
+    const auto [dash, error] = std::from_chars(line.data(), last, begin, 16);
+    if (error == std::errc() && dash != last && *dash == '-') {
+      std::from_chars(dash + 1, last, end, 16);
+      inside = begin <= address && address < end;
+    }
+    if (inside && line.starts_with("Rss:")) return std::stoull(line.substr(4));
+  }
+  ADD_FAILURE() << "the kernel does not know the mapping";
+  return 0;
+}
+
+TEST(MemoryTest, ConstantsThatNobodyReadsDoNotStayResidentAndAreWhatTheyWere) {
+  const uint64_t sum = SumOfConstants();
+  const uint64_t before = ResidentKib();
+  if (before == 0) GTEST_SKIP() << "this system keeps no account of pages";  // qemu-user
+  ASSERT_GE(before, 1024u);
+  ReturnUnusedMemory();
+  // Constants of code that still runs come back, and the kernel maps pages around them.
+  EXPECT_LT(ResidentKib(), before / 2);
+  EXPECT_EQ(SumOfConstants(), sum);
 }
 
 TEST(LogTest, ALineNamesLevelMessageAndFields) {
