@@ -17,9 +17,11 @@ constexpr size_t kPanel = 16;  // columns
 constexpr size_t kLine = 32;   // elements of a line in one panel
 
 // Every q beyond it takes every w to the limit; cutting there keeps w - q within int32.
-constexpr uint32_t kQuotientMax = 65535;
+constexpr int32_t kQuotientMax = 65535;
 
-// Bytes that may lie anywhere; memcpy would be a call at low optimisation.
+// Two int16 elements of an array that is aligned for them together, as all but inputs are.
+using Pair = uint32_t __attribute__((may_alias));
+// The same anywhere. ARM compilers load it byte by byte where a CPU might not do without.
 struct __attribute__((packed, may_alias)) LoosePair {
   uint32_t value;
 };
@@ -29,10 +31,10 @@ inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
 
 [[maybe_unused]] size_t ListPairs(const int16_t* x, size_t pairs, uint32_t first_line,
                                   PairTerm* terms) {
-  const LoosePair* source = reinterpret_cast<const LoosePair*>(x);
   size_t listed = 0;
   for (size_t i = 0; i < pairs; ++i) {
-    const uint32_t pair = source[i].value;
+    const uint32_t pair = uint32_t{static_cast<uint16_t>(x[2 * i])} |
+                          uint32_t{static_cast<uint16_t>(x[2 * i + 1])} << 16;
     terms[listed] = {first_line + static_cast<uint32_t>(i), pair};
     listed += pair != 0 ? 1 : 0;
   }
@@ -75,13 +77,13 @@ inline int32_t High(uint32_t pair) { return static_cast<int16_t>(pair >> 16); }
 
 [[maybe_unused]] void SumLine(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
                               int32_t* sums) {
-  const LoosePair* pairs = reinterpret_cast<const LoosePair*>(values);
+  const Pair* pairs = reinterpret_cast<const Pair*>(values);
   for (size_t i = 0; i < 2; ++i) {
     for (size_t p = 0; p < d.panels; ++p) {
       const int16_t* panel = d.first + p * d.panel_stride;
       int32_t partial[kPanel] = {};
       for (size_t t = 0; t < row_pairs; ++t) {
-        const uint32_t pair = pairs[i * row_pairs + t].value;
+        const uint32_t pair = pairs[i * row_pairs + t];
         if (pair == 0) continue;
         const int16_t* line = panel + t * kLine;
         const int32_t low = Low(pair);
@@ -100,19 +102,32 @@ inline uint32_t DivideMagnitude(const UpdateConstants& constants, uint32_t magni
   return static_cast<uint32_t>((uint64_t{magnitude} * constants.multiplier) >> constants.shift);
 }
 
-// Moves one weight by a sum; `residual` may be null.
-inline void MoveWeight(const UpdateConstants& constants, int32_t sum, int32_t* residual,
-                       int16_t& weight, uint32_t& clamped, uint32_t& magnitude_max) {
-  const int32_t total = residual == nullptr ? sum : *residual + sum;
-  const uint32_t sign = 0u - (static_cast<uint32_t>(total) >> 31);
-  const uint32_t magnitude = (static_cast<uint32_t>(total) ^ sign) - sign;
-  const uint32_t quotient = DivideMagnitude(constants, magnitude);
-  if (residual != nullptr) {
-    const uint32_t rest = magnitude - quotient * static_cast<uint32_t>(constants.inverse);
-    *residual = static_cast<int32_t>((rest ^ sign) - sign);
+// DivTrunc(total, inverse), cut where every weight is at its limit.
+template <bool kSmall>
+int32_t QuotientOf(const UpdateConstants& constants, int32_t total) {
+  if constexpr (kSmall) {
+    const int64_t product = int64_t{total} * constants.small_multiplier;
+    return (static_cast<int32_t>(product >> 32) >> constants.small_shift) - (total >> 31);
+  } else {
+    const uint32_t sign = 0u - (static_cast<uint32_t>(total) >> 31);
+    const uint32_t magnitude = (static_cast<uint32_t>(total) ^ sign) - sign;
+    const uint32_t quotient = DivideMagnitude(constants, magnitude);
+    return static_cast<int32_t>((quotient ^ sign) - sign);
   }
-  const uint32_t cut = quotient < kQuotientMax ? quotient : kQuotientMax;
-  const int32_t moved = weight - static_cast<int32_t>((cut ^ sign) - sign);
+}
+
+// Moves one weight by a sum; `residual` may be null.
+template <bool kSmall>
+void MoveWeight(const UpdateConstants& constants, int32_t sum, int32_t* residual, int16_t& weight,
+                uint32_t& clamped, uint32_t& magnitude_max) {
+  const int32_t total = residual == nullptr ? sum : *residual + sum;
+  int32_t quotient = QuotientOf<kSmall>(constants, total);
+  if (residual != nullptr) *residual = total - quotient * constants.inverse;
+  if constexpr (!kSmall) {
+    quotient = quotient < kQuotientMax ? quotient : kQuotientMax;
+    quotient = quotient > -kQuotientMax ? quotient : -kQuotientMax;
+  }
+  const int32_t moved = weight - quotient;
   int32_t kept = moved < constants.limit ? moved : constants.limit;
   kept = kept > -constants.limit ? kept : -constants.limit;
   clamped += moved != kept ? 1u : 0u;
@@ -122,29 +137,40 @@ inline void MoveWeight(const UpdateConstants& constants, int32_t sum, int32_t* r
 }
 
 // Moves 16 weights of one row, every second element from `weights` on. `residuals` may be null.
-inline void MoveRow(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
-                    int16_t* weights, uint32_t& clamped, uint32_t& magnitude_max) {
+template <bool kSmall>
+void MoveRow(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
+             int16_t* weights, uint32_t& clamped, uint32_t& magnitude_max) {
   for (size_t j = 0; j < kPanel; ++j) {
-    MoveWeight(constants, sums[j], residuals == nullptr ? nullptr : residuals + j, weights[2 * j],
-               clamped, magnitude_max);
+    MoveWeight<kSmall>(constants, sums[j], residuals == nullptr ? nullptr : residuals + j,
+                       weights[2 * j], clamped, magnitude_max);
   }
 }
 
-template <bool kFeedback>
-void UpdateLine(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
-                PanelLines<int16_t> weights, UpdateTally& tally) {
+template <bool kFeedback, bool kSmall>
+void UpdateLineBy(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
+                  PanelLines<int16_t> weights, UpdateTally& tally) {
   const size_t width = weights.panels * kPanel;
   uint32_t clamped = 0;
   uint32_t magnitude_max = tally.magnitude_max;
   for (size_t p = 0; p < weights.panels; ++p) {
     for (size_t row = 0; row < 2; ++row) {
       const size_t first = row * width + p * kPanel;
-      MoveRow(constants, sums + first, kFeedback ? residuals + first : nullptr,
-              weights.first + p * weights.panel_stride + row, clamped, magnitude_max);
+      MoveRow<kSmall>(constants, sums + first, kFeedback ? residuals + first : nullptr,
+                      weights.first + p * weights.panel_stride + row, clamped, magnitude_max);
     }
   }
   tally.clamped += clamped;
   tally.magnitude_max = magnitude_max;
+}
+
+template <bool kFeedback>
+void UpdateLine(const UpdateConstants& constants, const int32_t* sums, int32_t* residuals,
+                PanelLines<int16_t> weights, UpdateTally& tally) {
+  if (constants.small) {
+    UpdateLineBy<kFeedback, true>(constants, sums, residuals, weights, tally);
+  } else {
+    UpdateLineBy<kFeedback, false>(constants, sums, residuals, weights, tally);
+  }
 }
 
 [[maybe_unused]] void UpdateTowardZero(const UpdateConstants& constants, const int32_t* sums,
@@ -164,10 +190,10 @@ template <size_t kGroup>
 size_t ListMovingColumns(const LineJob& job, int32_t* columns) {
   size_t count = 0;
   for (size_t j = 0; j < job.d.panels * kPanel; j += kGroup) {
-    const LoosePair* deltas = reinterpret_cast<const LoosePair*>(
+    const Pair* deltas = reinterpret_cast<const Pair*>(
         job.d.first + j / kPanel * job.d.panel_stride + j % kPanel * 2);
     uint32_t any = job.idle_moves ? 1 : 0;
-    for (size_t i = 0; i < kGroup; ++i) any |= deltas[i].value;
+    for (size_t i = 0; i < kGroup; ++i) any |= deltas[i];
     columns[count] = static_cast<int32_t>(j);
     count += any != 0 ? 1 : 0;
   }
@@ -193,9 +219,9 @@ void TrainOneRow(const LineJob& job, const UpdateConstants& constants, UpdateTal
         int16_t* weights =
             job.weights.first + j / kPanel * job.weights.panel_stride + line * kLine + place + row;
         for (size_t k = 0; k < kGroup; ++k) {
-          MoveWeight(constants, value * d[2 * k],
-                     kFeedback ? residuals + row * width + j + k : nullptr, weights[2 * k], clamped,
-                     magnitude_max);
+          MoveWeight<false>(constants, value * d[2 * k],
+                            kFeedback ? residuals + row * width + j + k : nullptr, weights[2 * k],
+                            clamped, magnitude_max);
         }
       }
     }
