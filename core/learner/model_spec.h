@@ -120,6 +120,9 @@ enum class NitiProfile : uint8_t {
 // How the errors of the loss are reduced to int8.
 enum class LossRounding : uint8_t { kHalfAwayFromZero, kPseudoStochastic, kStochastic };
 
+// How exact the softmax of NITI's loss is: its powers of two have whole exponents, or 1/256 of one.
+enum class NitiSoftmax : uint8_t { kOctaves, kFine };
+
 // core/algorithms/niti/README.md has the formulas.
 struct NitiSpec {
   NitiProfile profile = NitiProfile::kStandard;
@@ -131,7 +134,14 @@ struct NitiSpec {
   // bit after so many mini-batches below it; 0: each by its own. [0, 65536]
   uint32_t range_memory = 0;
   // The weights are added to their gradients, this many bits below the gradient's range; 0: never.
+  // With momentum_bits: so many bits below the weights themselves.
   uint32_t decay_bits = 0;  // 0 or [8, 31]
+  NitiSoftmax softmax = NitiSoftmax::kOctaves;
+  // Not 0: weights move by a velocity that keeps 1 - 2^-n of itself, and mu is the logarithm of the
+  // learning rate in the scale of the loss. Needs 16-bit weights.
+  uint32_t momentum_bits = 0;  // [0, 5]
+  // The first weights are so many bits smaller than the largest. Needs 16-bit weights.
+  uint32_t headroom_bits = 0;  // [0, 4]
   friend bool operator==(const NitiSpec&, const NitiSpec&) = default;
 };
 

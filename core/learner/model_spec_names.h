@@ -23,6 +23,7 @@ inline const std::vector<std::string_view> kLayerKinds = {"dense", "conv2d", "ma
 inline const std::vector<std::string_view> kNitiProfiles = {"standard", "golden", "reference"};
 inline const std::vector<std::string_view> kLossRoundings = {"half_away_from_zero",
                                                              "pseudo_stochastic", "stochastic"};
+inline const std::vector<std::string_view> kNitiSoftmaxes = {"octaves", "fine"};
 inline const std::vector<std::string_view> kProfiles = {"standard", "reference"};
 inline const std::vector<std::string_view> kTrainings = {"dfa", "bp"};
 inline const std::vector<std::string_view> kUpdateRoundings = {"toward_zero", "error_feedback",

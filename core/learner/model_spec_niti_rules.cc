@@ -16,6 +16,8 @@ constexpr int32_t kFineMuMax = kMuMax + 8;  // eight more bits of a weight
 constexpr uint32_t kCropPaddingMax = 16;
 constexpr uint32_t kDecayBitsMin = 8;
 constexpr uint32_t kRangeMemoryMax = 65536;
+constexpr uint32_t kMomentumBitsMax = 5;
+constexpr uint32_t kHeadroomBitsMax = 4;
 
 absl::Status CheckInputFitsInt8(const ModelSpec& spec) {
   const bool as_they_are = spec.preprocessing.kind == PreprocessingKind::kNone;
@@ -86,6 +88,23 @@ absl::Status CheckGolden(const ModelSpec& spec) {
   return absl::OkStatus();
 }
 
+// Both move weights by less than an eighth bit.
+absl::Status CheckFineOptions(const NitiSpec& niti) {
+  TALLY_RETURN_IF_ERROR(CheckRange("niti.momentum_bits", niti.momentum_bits, 0u, kMomentumBitsMax));
+  TALLY_RETURN_IF_ERROR(CheckRange("niti.headroom_bits", niti.headroom_bits, 0u, kHeadroomBitsMax));
+  if (niti.weight_bits != 16) {
+    const std::string_view fault = niti.momentum_bits != 0   ? "niti.momentum_bits"
+                                   : niti.headroom_bits != 0 ? "niti.headroom_bits"
+                                                             : "";
+    if (!fault.empty()) return FieldError("niti.weight_bits", StrCat(fault, " requires 16"));
+  }
+  if (niti.momentum_bits == 0) return absl::OkStatus();
+  constexpr std::string_view kWithMomentum = "niti.momentum_bits, which measures by the loss";
+  if (niti.range_memory != 0) return NoMeaning("niti.range_memory", kWithMomentum);
+  if (niti.gradient_bits_min != 0) return NoMeaning("niti.gradient_bits_min", kWithMomentum);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckNiti(const ModelSpec& spec) {
@@ -103,6 +122,7 @@ absl::Status CheckNiti(const ModelSpec& spec) {
     return FieldError("niti.decay_bits",
                       StrCat("got ", niti.decay_bits, ", expected 0 or an integer from 8 to 31"));
   }
+  TALLY_RETURN_IF_ERROR(CheckFineOptions(niti));
   TALLY_RETURN_IF_ERROR(CheckAugmentation(spec));
   return niti.profile == NitiProfile::kGolden ? CheckGolden(spec) : absl::OkStatus();
 }

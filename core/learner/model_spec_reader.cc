@@ -89,6 +89,9 @@ void ReadNiti(ObjectReader& reader, NitiSpec& niti) {
   reader.Unsigned("gradient_bits_min", 0u, kMax32, niti.gradient_bits_min);
   reader.Unsigned("range_memory", 0u, kMax32, niti.range_memory);
   reader.Unsigned("decay_bits", 0u, kMax32, niti.decay_bits);
+  reader.Enum("softmax", spec_names::kNitiSoftmaxes, niti.softmax);
+  reader.Unsigned("momentum_bits", 0u, kMax32, niti.momentum_bits);
+  reader.Unsigned("headroom_bits", 0u, kMax32, niti.headroom_bits);
 }
 
 void ReadAugmentation(ObjectReader& reader, AugmentationSpec& augmentation) {

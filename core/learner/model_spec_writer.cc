@@ -63,13 +63,22 @@ std::string RatePointText(const RatePoint& point) {
       "}");
 }
 
+// Options younger than the first specs are written where they differ from their default, 0.
 std::string NitiText(const NitiSpec& niti) {
-  const std::string memory =
-      niti.range_memory == 0 ? "" : StrCat(",\"range_memory\":", niti.range_memory);
+  const auto unless_zero = [](std::string_view name, uint32_t value) {
+    return value == 0 ? "" : StrCat(",\"", name, "\":", value);
+  };
+  const std::string softmax =
+      niti.softmax == NitiSoftmax()
+          ? ""
+          : StrCat(",\"softmax\":", Word(spec_names::kNitiSoftmaxes, niti.softmax));
   return StrCat("{\"decay_bits\":", niti.decay_bits,
                 ",\"gradient_bits_min\":", niti.gradient_bits_min,
+                unless_zero("headroom_bits", niti.headroom_bits),
                 ",\"loss_rounding\":", Word(spec_names::kLossRoundings, niti.loss_rounding),
-                ",\"profile\":", Word(spec_names::kNitiProfiles, niti.profile), memory,
+                unless_zero("momentum_bits", niti.momentum_bits),
+                ",\"profile\":", Word(spec_names::kNitiProfiles, niti.profile),
+                unless_zero("range_memory", niti.range_memory), softmax,
                 ",\"weight_bits\":", niti.weight_bits, "}");
 }
 

@@ -28,14 +28,18 @@ uint64_t GradientTerms(const ModelSpec& spec, const LayerShape& shape) {
 // Decay adds at most as much again (update.cc: half the range's power of two).
 uint64_t GradientMax(const ModelSpec& spec, const LayerShape& shape) {
   const uint64_t sum = SaturatingMultiply(GradientTerms(spec, shape), kProductMax);
-  return spec.niti.decay_bits == 0 ? sum : SaturatingMultiply(sum, 2);
+  const bool decays = spec.niti.decay_bits != 0 && spec.niti.momentum_bits == 0;
+  return !decays ? sum : SaturatingMultiply(sum, 2);
 }
 
 int32_t ShiftMax(const ModelSpec& spec, const LayerShape& shape) {
+  const int32_t range = GradientRange(GradientMax(spec, shape));
+  // momentum.cc shifts in 64 bits, by at most 62, whatever the type of the sums.
+  if (spec.niti.momentum_bits != 0) return range;
   int32_t mu = 0;
   for (const RatePoint& point : spec.learning_rate) mu = std::min(mu, point.mu.value_or(0));
   const int32_t floor = static_cast<int32_t>(spec.niti.gradient_bits_min);
-  return std::max(GradientRange(GradientMax(spec, shape)), floor) - mu;
+  return std::max(range, floor) - mu;
 }
 
 absl::Status TooLarge(size_t layer, std::string_view quantity, uint64_t worst, uint64_t limit,

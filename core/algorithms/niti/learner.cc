@@ -82,7 +82,11 @@ NitiLearner::StageTraining NitiLearner::MakeStageTraining(const Stage& stage) co
       training.places.emplace_back(Shape({batch, follower.out_elements}));
     } else {
       training.masks.emplace_back(Shape({follower.out_elements}));
+      training.masks_exponent += follower.exponent;
     }
+  }
+  if (spec_.niti.momentum_bits != 0) {
+    training.velocity = kernels::PanelSums<int32_t>(stage.fan_in, stage.units);
   }
   return training;
 }
@@ -165,7 +169,8 @@ void NitiLearner::Forward() {
     });
     training.trace.sum_max = SharedMax();
     training.trace.forward_shift = RequantisationShift(training.trace.sum_max);
-    exponent += stage.exponent + training.trace.forward_shift + DrawMasks(s);
+    DrawMasks(s);
+    exponent += stage.exponent + training.trace.forward_shift + training.masks_exponent;
     training.trace.output_exponent = exponent;
     ForEachPart([&](Part& part) {
       Narrow(sums_of(part).elements(),
@@ -176,8 +181,7 @@ void NitiLearner::Forward() {
   }
 }
 
-int32_t NitiLearner::DrawMasks(size_t s) {
-  int32_t exponent = 0;
+void NitiLearner::DrawMasks(size_t s) {
   size_t masks = 0;
   for (const Follower& follower : network_.stages[s].followers) {
     if (follower.kind != LayerKind::kDropout) continue;
@@ -186,9 +190,7 @@ int32_t NitiLearner::DrawMasks(size_t s) {
     for (size_t i = 0; i < mask.size(); ++i) {
       mask[i] = draws.At(i, 1000) < follower.drop_permille ? int8_t{0} : int8_t{-1};
     }
-    exponent += follower.exponent;
   }
-  return exponent;
 }
 
 void NitiLearner::RunFollowers(size_t s, const Part& part) {
@@ -217,8 +219,8 @@ StepReport NitiLearner::ComputeLoss(size_t rows, std::span<const uint32_t> label
     const auto best = static_cast<uint32_t>(std::max_element(o.begin(), o.end()) - o.begin());
     predictions_[r] = best;
     report.correct += best == labels[r] ? 1u : 0u;
-    report.loss += CrossEntropyGradient(o, last.trace.output_exponent, labels[r],
-                                        {gradients_.matrix().Row(r), classes});
+    report.loss += CrossEntropyGradient(spec_.niti.softmax, o, last.trace.output_exponent,
+                                        labels[r], {gradients_.matrix().Row(r), classes});
   }
   UniformDraws draws(spec_.seed, step_, TensorId(0, TensorUse::kLoss));
   RoundErrors(gradients_.elements().first(rows * classes), spec_.niti.loss_rounding, draws,
@@ -234,6 +236,7 @@ void NitiLearner::Backward() {
     parts_[p].free = 0;
   }
   error_exponent_ = 0;
+  error_unit_ = kErrorExponent;
   for (size_t s = network_.stages.size(); s-- > 0;) {
     // Weights move when the errors have passed them.
     ForEachPart([&](Part& part) {
@@ -250,7 +253,10 @@ void NitiLearner::Backward() {
     });
     if (s > 0) PassBack(s);
     UpdateStage(s);
-    if (s > 0) error_exponent_ += training_[s].trace.error_shift;
+    if (s == 0) break;
+    error_exponent_ += training_[s].trace.error_shift;
+    error_unit_ += training_[s].trace.error_shift + network_.stages[s].exponent +
+                   training_[s - 1].masks_exponent;
   }
 }
 
@@ -327,6 +333,7 @@ uint64_t NitiLearner::Bytes(const ModelSpec& spec, size_t threads) {
     bytes += kernels::PackedMatrix<int8_t>::Bytes(shape.fan_in, units);
     bytes += parts * sum_count * (NeedsWideSums(spec, shape) ? sizeof(int64_t) : sizeof(int32_t));
     if (spec.niti.weight_bits == 16) bytes += sum_count * sizeof(int16_t);
+    if (spec.niti.momentum_bits != 0) bytes += sum_count * sizeof(int32_t);
     widest = std::max(widest, out);
     sums = std::max({sums, out, l == 0 ? 0 : shape.in.elements()});
   }

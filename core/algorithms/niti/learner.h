@@ -10,6 +10,7 @@
 //   backward   e_x = d * w^T, requantised like z;  0 where the ReLU's output is 0
 //   gradient   g = x^T * d, summed and not averaged
 //   update     k = B - mu, B the range of g;  w -= PstoShift(g, k)
+//              or by a velocity, in the scale of the loss (momentum.h)
 //
 // All weights are cut to +-127. Each layer passes errors down before its weights move. README.md
 // has the options and what the profiles change.
@@ -34,10 +35,6 @@
 #include "core/tensor/tensor.h"
 
 namespace tally::niti {
-
-// 16-bit weights are 256 times finer and stay within the 8-bit ones.
-inline constexpr int32_t kFineWeightBits = 8;
-inline constexpr int32_t kFineWeightMax = kernels::kMantissaMax * (1 << kFineWeightBits);
 
 struct LearnerOptions {
   // The rows of all ranks of a collective together are at most batch_size a step.
@@ -84,6 +81,7 @@ class NitiLearner : public Learner {
   // What training keeps for a stage beside its weights.
   struct StageTraining {
     kernels::PanelSums<int16_t> fine_weights;  // [fan_in, units]; 16-bit weights
+    kernels::PanelSums<int32_t> velocity;      // likewise; with momentum
     // Gradients, one a part of the mini-batch; the first becomes the sum of all. One of these two
     // has elements.
     std::vector<kernels::PanelSums<int32_t>> narrow_sums;
@@ -91,6 +89,7 @@ class NitiLearner : public Learner {
     Tensor<int8_t> output;                // [batch, out_elements]
     std::vector<Tensor<uint8_t>> places;  // a pooling follower: [batch, its out_elements]
     std::vector<Tensor<int8_t>> masks;    // a dropout follower: 0 or -1 an element
+    int32_t masks_exponent = 0;           // what they add to the exponent
     // With range_memory: the largest range of late plus the exponent of its errors, and for how
     // many steps it has not been reached.
     int32_t range = 0;
@@ -130,8 +129,7 @@ class NitiLearner : public Learner {
   MatrixView<int8_t> Buffer(size_t stage, size_t pools_done, const Part& part, size_t columns);
 
   void Forward();
-  // Returns what dropout adds to the exponent.
-  int32_t DrawMasks(size_t stage);
+  void DrawMasks(size_t stage);
   void RunFollowers(size_t stage, const Part& part);
   StepReport ComputeLoss(size_t rows, std::span<const uint32_t> labels);
   void Backward();
@@ -147,6 +145,9 @@ class NitiLearner : public Learner {
   int32_t RememberRange(size_t stage, int32_t own);
   template <class Sum>
   void Apply(size_t stage, kernels::PanelSums<Sum>& sums);
+  // momentum.cc: the same in the scale of the loss.
+  template <class Sum>
+  void ApplyMomentum(size_t stage, const kernels::PanelSums<Sum>& sums);
   // With 16-bit weights: from the 8-bit ones, and back.
   void StartFineWeights();
   void CoarsenFineWeights();
@@ -158,8 +159,11 @@ class NitiLearner : public Learner {
   Augmentation augmentation_;
   std::vector<StageTraining> training_;
   uint64_t step_ = 0;
-  uint64_t first_row_ = 0;      // of this rank in the mini-batch
-  int32_t error_exponent_ = 0;  // of the errors of the stage that is updated; the loss's have 0
+  uint64_t first_row_ = 0;  // of this rank in the mini-batch
+  // Of the errors of the stage that is updated: the shifts above it, and the exponent that makes
+  // them derivatives of the loss.
+  int32_t error_exponent_ = 0;
+  int32_t error_unit_ = 0;
 
   // Scratch, sized once.
   Tensor<int8_t> input_;       // [batch, inputs]

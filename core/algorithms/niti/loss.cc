@@ -1,6 +1,7 @@
 #include "core/algorithms/niti/loss.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "core/arithmetic/check.h"
@@ -67,12 +68,64 @@ void DivideSeries(std::span<const int8_t> o, int32_t exponent, std::span<int32_t
   }
 }
 
+constexpr int32_t kFractionBits = 8;
+constexpr size_t kFractions = size_t{1} << kFractionBits;
+constexpr int32_t kOne = 30;  // 2^30 stands for the largest numerator
+constexpr uint64_t kRootOne = uint64_t{1} << 31;
+
+// 2^(30 - i / 256) within 4 units: the powers 2^-(1/2), 2^-(1/4) .. 2^-(1/256), in units of 2^-31,
+// are roots of roots, and entry i is the product of those that the bits of i name, from the
+// highest, truncated after each.
+constexpr std::array<int64_t, kFractions> PowerTable() {
+  std::array<uint64_t, kFractionBits> roots = {};
+  uint64_t root = kRootOne / 2;
+  for (uint64_t& each : roots) each = root = Isqrt(root * kRootOne);
+  std::array<int64_t, kFractions> table = {};
+  for (size_t i = 0; i < kFractions; ++i) {
+    uint64_t power = kRootOne;
+    for (size_t bit = 0; bit < kFractionBits; ++bit) {
+      if ((i >> (kFractionBits - 1 - bit) & 1u) != 0) power = power * roots[bit] >> 31;
+    }
+    table[i] = static_cast<int64_t>(power >> 1);
+  }
+  return table;
+}
+
+constexpr std::array<int64_t, kFractions> kPowers = PowerTable();
+
+// o * log2(e) * 2^exponent in units of 1 / 256; |o| <= 128, so the result stays below 2^20.
+int32_t FineOctave(int8_t o, int32_t exponent) {
+  constexpr int32_t kLog2Bits = 15;  // of 47274
+  const int32_t shift = kLog2Bits - kFractionBits - std::min(exponent, kLargeExponent);
+  return ShiftHalfAwayFromZero(int32_t{o} * 47274, std::min(shift, 31));
+}
+
+void DivideFine(std::span<const int8_t> o, int32_t exponent, std::span<int32_t> g) {
+  int32_t highest = INT32_MIN;
+  for (size_t i = 0; i < o.size(); ++i) {
+    g[i] = FineOctave(o[i], exponent);
+    highest = std::max(highest, g[i]);
+  }
+  int64_t sum = 0;
+  for (int32_t& t : g) {
+    const auto below = static_cast<uint32_t>(highest - t);
+    const uint32_t octaves = below >> kFractionBits;
+    t = octaves > kOne ? 0 : static_cast<int32_t>(kPowers[below % kFractions] >> octaves);
+    sum += t;
+  }
+  for (int32_t& u : g) {
+    u = static_cast<int32_t>(DivTrunc(int64_t{u} * kProbabilityOne, sum));
+  }
+}
+
 }  // namespace
 
-int64_t CrossEntropyGradient(std::span<const int8_t> o, int32_t exponent, uint32_t label,
-                             std::span<int32_t> g) {
+int64_t CrossEntropyGradient(NitiSoftmax softmax, std::span<const int8_t> o, int32_t exponent,
+                             uint32_t label, std::span<int32_t> g) {
   TALLY_CHECK(g.size() == o.size() && label < o.size());
-  if (exponent > kSmallExponent) {
+  if (softmax == NitiSoftmax::kFine) {
+    DivideFine(o, exponent, g);
+  } else if (exponent > kSmallExponent) {
     DivideExponentials(o, exponent, g);
   } else {
     DivideSeries(o, exponent, g);

@@ -27,7 +27,7 @@ int32_t ScoreOf(int8_t o, int32_t exponent) {
   return int32_t{o} * (1 << (Clamp(exponent, -kScoreBits, kExponentMax) + kScoreBits));
 }
 
-int64_t LossOfScores(std::span<const int32_t> scores, uint32_t label) {
+int64_t LossOfScores(NitiSoftmax softmax, std::span<const int32_t> scores, uint32_t label) {
   TALLY_CHECK(label < scores.size());
   // Back to the int8 and the exponent that the scores were made of: a row that was requantised has
   // its largest magnitude in [64, 127]. The common factor of two would not do, since all may be
@@ -41,7 +41,7 @@ int64_t LossOfScores(std::span<const int32_t> scores, uint32_t label) {
   for (size_t i = 0; i < scores.size(); ++i) {
     o[i] = SaturateToInt8(Clamp(ShiftTrunc(scores[i], std::min(shift, 31)), -127, 127));
   }
-  return CrossEntropyGradient(o, shift - kScoreBits, label, g);
+  return CrossEntropyGradient(softmax, o, shift - kScoreBits, label, g);
 }
 
 }  // namespace tally::niti

@@ -33,8 +33,9 @@ int32_t ScoreOf(int8_t o, int32_t exponent);
 
 // The loss of a row from its scores, in the unit of CrossEntropyGradient: that of training wherever
 // the row's sums were requantised, its largest magnitude then being 64 or more. The exponent of a
-// row of smaller logits is not in its scores; its loss may differ by what truncation makes of another.
-int64_t LossOfScores(std::span<const int32_t> scores, uint32_t label);
+// row of smaller logits is not in its scores; its loss may differ by what truncation makes of
+// another.
+int64_t LossOfScores(NitiSoftmax softmax, std::span<const int32_t> scores, uint32_t label);
 
 }  // namespace tally::niti
 

@@ -36,6 +36,7 @@ struct NitiPredictor::Scratch {
 NitiPredictor::NitiPredictor(const ModelSpec& spec, Network network)
     : network_(std::move(network)),
       wraps_(spec.niti.profile == NitiProfile::kReference),
+      softmax_(spec.niti.softmax),
       row_bytes_(spec.RowBytes()),
       classes_(spec.classes),
       widest_(network_.WidestRow()),
@@ -91,7 +92,7 @@ size_t NitiPredictor::RunStage(const Stage& stage, size_t rows, size_t current,
 
 int64_t NitiPredictor::Loss(std::span<const int32_t> scores, uint32_t label) const {
   TALLY_CHECK(scores.size() == classes_);
-  return LossOfScores(scores, label);
+  return LossOfScores(softmax_, scores, label);
 }
 
 }  // namespace tally::niti

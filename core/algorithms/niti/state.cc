@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "core/algorithms/niti/fine_weights.h"
 #include "core/algorithms/niti/learner.h"
+#include "core/algorithms/niti/momentum.h"
 #include "core/algorithms/state_entries.h"
 #include "core/text/status_macros.h"
 #include "core/text/strings.h"
@@ -36,9 +38,10 @@ void VisitPlain(StateVisitor& visitor, const std::string& name, const Stage& sta
   }
 }
 
-int16_t& FineAt(kernels::PanelSums<int16_t>& fine, size_t k, size_t j) {
-  constexpr size_t kColumns = kernels::PanelSums<int16_t>::kPanelColumns;
-  return fine.Row(j / kColumns, k)[j % kColumns];
+template <class T>
+T& PanelAt(kernels::PanelSums<T>& values, size_t k, size_t j) {
+  constexpr size_t kColumns = kernels::PanelSums<T>::kPanelColumns;
+  return values.Row(j / kColumns, k)[j % kColumns];
 }
 
 }  // namespace
@@ -55,7 +58,12 @@ void NitiLearner::VisitState(StateVisitor& visitor) {
                          [&](size_t k, size_t j) -> int8_t& { return stage.weights.At(k, j); });
     } else {
       VisitPlain<int16_t>(visitor, prefix + "weights", stage,
-                          [&](size_t k, size_t j) -> int16_t& { return FineAt(fine, k, j); });
+                          [&](size_t k, size_t j) -> int16_t& { return PanelAt(fine, k, j); });
+    }
+    if (kernels::PanelSums<int32_t>& velocity = training_[s].velocity;
+        !velocity.elements().empty()) {
+      VisitPlain<int32_t>(visitor, prefix + "velocity", stage,
+                          [&](size_t k, size_t j) -> int32_t& { return PanelAt(velocity, k, j); });
     }
     VisitScalar(visitor, prefix + "exponent", stage.exponent);
     if (spec_.niti.range_memory == 0) continue;
@@ -89,9 +97,12 @@ absl::Status NitiLearner::CheckRestoredState() {
     for (size_t j = 0; j < stage.units && status.ok(); ++j) {
       for (size_t k = 0; k < stage.fan_in; ++k) {
         const int32_t value =
-            fine ? FineAt(training_[s].fine_weights, k, j) : int32_t{stage.weights.At(k, j)};
+            fine ? PanelAt(training_[s].fine_weights, k, j) : int32_t{stage.weights.At(k, j)};
         status.Update(CheckMagnitude(prefix + "weights", j * stage.fan_in + k, value,
                                      fine ? kFineWeightMax : kernels::kMantissaMax));
+        if (training_[s].velocity.elements().empty()) continue;
+        status.Update(CheckMagnitude(prefix + "velocity", j * stage.fan_in + k,
+                                     PanelAt(training_[s].velocity, k, j), kVelocityMax));
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/algorithms/niti/fine_weights.h"
 #include "core/algorithms/niti/learner.h"
 #include "core/algorithms/niti/range.h"
 #include "core/arithmetic/rounding.h"
@@ -39,11 +40,6 @@ void AddDecay(int32_t power, kernels::PackedMatrix<int8_t>& weights,
   });
 }
 
-int8_t CoarseWeight(int16_t fine) {
-  return SaturateToInt8(Clamp(ShiftPseudoStochastic(int32_t{fine}, kFineWeightBits),
-                              -kernels::kMantissaMax, kernels::kMantissaMax));
-}
-
 // The steps of weights with eight more bits, `step` of each sum. Whole panels, whose surplus
 // columns have sums and weights of 0.
 template <class Sum, class Step>
@@ -71,14 +67,16 @@ void MoveFineWeights(const kernels::PanelSums<Sum>& sums, const Step& step,
 
 void NitiLearner::StartFineWeights() {
   if (spec_.niti.weight_bits != 16) return;
+  const int32_t unit = 1 << (kFineWeightBits - static_cast<int32_t>(spec_.niti.headroom_bits));
   for (size_t s = 0; s < training_.size(); ++s) {
     Stage& stage = network_.stages[s];
     kernels::PanelSums<int16_t>& fine = training_[s].fine_weights;
     fine = kernels::PanelSums<int16_t>(stage.fan_in, stage.units);
-    ForEachWeight(fine, stage.weights, [](int16_t& value, int8_t weight, size_t) {
-      value = static_cast<int16_t>(weight * (1 << kFineWeightBits));
+    ForEachWeight(fine, stage.weights, [unit](int16_t& value, int8_t weight, size_t) {
+      value = static_cast<int16_t>(weight * unit);
     });
   }
+  CoarsenFineWeights();
 }
 
 void NitiLearner::CoarsenFineWeights() {
@@ -121,6 +119,7 @@ int32_t NitiLearner::RememberRange(size_t s, int32_t own) {
 
 template <class Sum>
 void NitiLearner::Apply(size_t s, kernels::PanelSums<Sum>& sums) {
+  if (spec_.niti.momentum_bits != 0) return ApplyMomentum(s, sums);
   StageTraining& training = training_[s];
   kernels::PackedMatrix<int8_t>& weights = network_.stages[s].weights;
   const auto find_max = [&] {

@@ -58,6 +58,15 @@ constexpr IdentityRun kRuns[] = {
          schedule_steps: 60, seed: 11, learning_rate: [{from_step: 0, mu: 2}],
          augmentation: {crop_padding: 1, horizontal_flip: true}})",
      60, "6318055dc6bca3026a9b1b3c3a12deec8026c4b4c0aceb8f8812236c66bf96d3"},
+    {"niti_momentum",
+     R"({algorithm: niti, input: {shape: [11, 9, 3], type: uint8}, classes: 6, batch_size: 14,
+         preprocessing: {kind: constants, scope: channel, mean: [64, 60, 70], deviation: [60, 55, 50]},
+         layers: [{kind: conv2d, units: 7, kernel: [3, 3], padding: [1, 1], activation: relu},
+                  {kind: max_pool, kernel: [2, 2]}, {kind: dropout, drop_permille: 200},
+                  {units: 21, activation: relu}, {units: 6, activation: as_is}],
+         schedule_steps: 60, seed: 12, learning_rate: [{from_step: 0, mu: -4}],
+         niti: {weight_bits: 16, momentum_bits: 3, headroom_bits: 1, decay_bits: 11, softmax: fine}})",
+     60, "f0301e636abe6b19d7245ee0e1e5834636038468695bace14166a924ae4389b6"},
 };
 
 struct Samples {

@@ -190,6 +190,60 @@ TEST(NitiSpecTest, RefusesEveryFaultWithPlacePathAndValue) {
   }
 }
 
+// The document with these options of niti instead of its own.
+std::string WithNiti(std::string_view options) {
+  const std::string_view own =
+      "profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, "
+      "decay_bits: 15, range_memory: 64";
+  return With(own, options);
+}
+
+TEST(NitiSpecTest, OptionsOfFineWeightsAreReadAndWritten) {
+  const auto spec = ModelSpecFromYaml(
+      WithNiti("weight_bits: 16, softmax: fine, momentum_bits: 5, headroom_bits: 4"), "m.yaml");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->niti.softmax, NitiSoftmax::kFine);
+  EXPECT_EQ(spec->niti.momentum_bits, 5u);
+  EXPECT_EQ(spec->niti.headroom_bits, 4u);
+  const std::string canonical = CanonicalSpec(*spec);
+  EXPECT_NE(canonical.find(
+                R"("niti":{"decay_bits":0,"gradient_bits_min":0,"headroom_bits":4,)"
+                R"("loss_rounding":"pseudo_stochastic","momentum_bits":5,"profile":"standard",)"
+                R"("softmax":"fine","weight_bits":16})"),
+            std::string::npos)
+      << canonical;
+  EXPECT_EQ(ModelSpecFromJson(canonical, "spec")->niti, spec->niti);
+  EXPECT_EQ(ModelSpecFromYaml(PrettySpec(*spec), "spec")->niti, spec->niti);
+}
+
+TEST(NitiSpecTest, OptionsOfFineWeightsAreRefusedWhereTheyHaveNoMeaning) {
+  const struct {
+    const char* options;
+    const char* message;
+  } cases[] = {
+      {"weight_bits: 16, momentum_bits: 6",
+       "m.yaml:14: niti.momentum_bits: got 6, expected an integer from 0 to 5"},
+      {"weight_bits: 16, headroom_bits: 5",
+       "m.yaml:14: niti.headroom_bits: got 5, expected an integer from 0 to 4"},
+      {"weight_bits: 8, momentum_bits: 3",
+       "m.yaml:14: niti.weight_bits: niti.momentum_bits requires 16"},
+      {"weight_bits: 8, headroom_bits: 1",
+       "m.yaml:14: niti.weight_bits: niti.headroom_bits requires 16"},
+      {"weight_bits: 16, momentum_bits: 3, range_memory: 8",
+       "m.yaml:14: niti.range_memory: has no meaning with niti.momentum_bits, which measures by "
+       "the loss"},
+      {"weight_bits: 16, momentum_bits: 3, gradient_bits_min: 8",
+       "m.yaml:14: niti.gradient_bits_min: has no meaning with niti.momentum_bits, which measures "
+       "by the loss"},
+      {"profile: golden, softmax: fine",
+       "m.yaml:14: niti: niti.profile: golden requires the defaults of its options"},
+      {"softmax: exact", "m.yaml:14: niti.softmax: got \"exact\", expected one of octaves, fine"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(ModelSpecFromYaml(WithNiti(c.options), "m.yaml").status().message(), c.message);
+  }
+}
+
 TEST(NitiSpecTest, StepsOfEightBitWeightsEndEightBitsEarlier) {
   ModelSpec spec = *ModelSpecFromYaml(kYaml, "m.yaml");
   spec.learning_rate[0].mu = 15;

@@ -13,6 +13,7 @@
 
 #include "core/algorithms/algorithms.h"
 #include "core/algorithms/niti/bounds.h"
+#include "core/algorithms/niti/momentum.h"
 #include "core/learner/model_spec_reader.h"
 #include "tests/support/learner_probe.h"
 #include "tests/support/small_niti.h"
@@ -47,6 +48,13 @@ std::vector<ModelSpec> Specs() {
     specs.back().niti.gradient_bits_min = 14;
     specs.push_back(plain);
     specs.back().niti.range_memory = 2;
+    specs.push_back(plain);
+    specs.back().niti.weight_bits = 16;
+    specs.back().niti.momentum_bits = 3;
+    specs.back().niti.headroom_bits = 1;
+    specs.back().niti.decay_bits = 11;
+    specs.back().niti.softmax = NitiSoftmax::kFine;
+    for (RatePoint& point : specs.back().learning_rate) *point.mu -= 6;
     specs.push_back(plain);
     specs.back().niti.profile = NitiProfile::kReference;
     specs.back().niti.loss_rounding = LossRounding::kHalfAwayFromZero;
@@ -111,6 +119,56 @@ TEST(NitiRestoreTest, DamagedValuesAreFound) {
   test::WriteState(*other, "layer1.exponent", {3});
   EXPECT_THAT(std::string(other->CheckRestoredState().message()),
               HasSubstr("layer1.exponent is 3, expected -8"));
+}
+
+TEST(NitiRestoreTest, VelocitiesBeyondTheirBoundAreFound) {
+  ModelSpec spec = Spec(kNitiDense);
+  spec.niti.weight_bits = 16;
+  spec.niti.momentum_bits = 5;
+  auto learner = Make(spec);
+  std::vector<int64_t> velocities = ReadState(*learner).at("layer2.velocity");
+  velocities[3] = -(int64_t{1} << 30);
+  test::WriteState(*learner, "layer2.velocity", velocities);
+  EXPECT_TRUE(learner->CheckRestoredState().ok());
+  velocities[3] -= 1;
+  test::WriteState(*learner, "layer2.velocity", velocities);
+  EXPECT_EQ(learner->CheckRestoredState().message(),
+            "layer2.velocity: element 3 is -1073741825, outside [-1073741824, 1073741824]: the "
+            "state is damaged; restore an older checkpoint");
+}
+
+// The bound of a velocity: at the largest, with everything added to it, it stays.
+TEST(NitiMomentumTest, ThePushesOfAStepDoNotCarryAVelocityBeyondItsBound) {
+  EXPECT_EQ(niti::Push(INT64_MAX, 0), niti::kPushMax);
+  EXPECT_EQ(niti::Push(-niti::kPushMax, 31), -niti::kPushMax);
+  EXPECT_EQ(niti::Push(3, 80), niti::kPushMax);
+  EXPECT_EQ(niti::Push(3, 2), 12);
+  EXPECT_EQ(niti::Push(-64, -4), -4);
+  EXPECT_EQ(niti::Push(INT64_MAX, -63), 1);  // as by 62, the longest
+  EXPECT_EQ(niti::kVelocityMax >> 5, 2 * niti::kPushMax);
+}
+
+// With the rates of gradient descent, twice the mini-batch makes the same step of the same rows.
+TEST(NitiMomentumTest, StepsAreThoseOfTheMeanLoss) {
+  ModelSpec spec = Spec(kNitiDense);
+  spec.niti.weight_bits = 16;
+  spec.niti.momentum_bits = 3;
+  spec.learning_rate = {{.from_step = 0, .mu = -4}};
+  spec.batch_size = 4;
+  auto once = Make(spec);
+  const Samples samples = RandomSamples(spec, 4, 5);
+  once->TrainStep(samples.Rows(0, 4), samples.Labels(0, 4));
+  spec.batch_size = 8;
+  auto twice = Make(spec);
+  Samples doubled = samples;
+  doubled.bytes.insert(doubled.bytes.end(), samples.bytes.begin(), samples.bytes.end());
+  doubled.labels.insert(doubled.labels.end(), samples.labels.begin(), samples.labels.end());
+  twice->TrainStep(doubled.Rows(0, 8), doubled.Labels(0, 8));
+  for (const char* name : {"layer1.velocity", "layer2.velocity", "layer3.velocity"}) {
+    const std::vector<int64_t> a = ReadState(*once).at(name);
+    const std::vector<int64_t> b = ReadState(*twice).at(name);
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(double(a[i]), double(b[i]), 1) << name;
+  }
 }
 
 TEST(NitiBoundsTest, RefusesSumsBeyondInt32WithNumbers) {

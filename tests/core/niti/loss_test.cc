@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -51,7 +52,8 @@ TEST(LossTest, KnownRowsComeOut) {
   for (const auto& row : rows) {
     std::vector<int32_t> g(row.o.size());
     std::vector<int8_t> e(row.o.size());
-    const int64_t loss = CrossEntropyGradient(row.o, row.exponent, row.label, g);
+    const int64_t loss =
+        CrossEntropyGradient(NitiSoftmax::kOctaves, row.o, row.exponent, row.label, g);
     EXPECT_THAT(g, ElementsAreArray(row.g));
     EXPECT_EQ(loss, -row.g[row.label]);
     UniformDraws draws = Draws();
@@ -68,12 +70,34 @@ TEST(LossTest, RowsSumToZeroAndStayInRangeAtEveryExponent) {
     for (int32_t exponent = -80; exponent <= 40; exponent += classes > 10 ? 7 : 1) {
       for (int8_t& each : o) each = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
       const uint32_t label = static_cast<uint32_t>(random() % classes);
-      const int64_t loss = CrossEntropyGradient(o, exponent, label, g);
-      EXPECT_EQ(std::accumulate(g.begin(), g.end(), 0), 0);
-      EXPECT_GE(loss, 0);
-      EXPECT_LE(loss, kProbabilityOne);
-      g[label] = 0;
-      EXPECT_GE(*std::min_element(g.begin(), g.end()), 0);
+      for (const NitiSoftmax softmax : {NitiSoftmax::kOctaves, NitiSoftmax::kFine}) {
+        const int64_t loss = CrossEntropyGradient(softmax, o, exponent, label, g);
+        EXPECT_EQ(std::accumulate(g.begin(), g.end(), 0), 0);
+        EXPECT_GE(loss, 0);
+        EXPECT_LE(loss, kProbabilityOne);
+        g[label] = 0;
+        EXPECT_GE(*std::min_element(g.begin(), g.end()), 0);
+      }
+    }
+  }
+}
+
+// Exponents are off by up to 1/512 of an octave, and quotients by up to 1/2048.
+TEST(LossTest, TheFineSoftmaxIsThatOfRealNumbers) {
+  std::mt19937 random(6);
+  std::vector<int8_t> o(10);
+  std::vector<int32_t> g(10);
+  for (int32_t exponent = -14; exponent <= 0; ++exponent) {
+    for (int round = 0; round < 200; ++round) {
+      for (int8_t& each : o) each = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+      CrossEntropyGradient(NitiSoftmax::kFine, o, exponent, 0, g);
+      double sum = 0;
+      for (const int8_t each : o) sum += std::exp(std::ldexp(each, exponent));
+      for (size_t i = 1; i < o.size(); ++i) {
+        const double wanted = 2048 * std::exp(std::ldexp(o[i], exponent)) / sum;
+        EXPECT_LE(g[i], wanted * 1.003 + 0.01) << exponent;
+        EXPECT_GE(g[i], wanted * 0.997 - 1.01) << exponent;
+      }
     }
   }
 }

@@ -154,6 +154,15 @@ void Calibrated(ModelSpec& spec, PreprocessingScope scope) {
   spec.preprocessing.calibration_samples = 9;
 }
 
+// Rates of 2^-3 and less instead of the steps of the networks.
+void Momentum(ModelSpec& spec) {
+  spec.niti.weight_bits = 16;
+  spec.niti.momentum_bits = 3;
+  spec.niti.headroom_bits = 1;
+  spec.niti.softmax = NitiSoftmax::kFine;
+  for (RatePoint& point : spec.learning_rate) *point.mu -= 6;
+}
+
 constexpr Option kOptions[] = {
     {"Defaults", [](ModelSpec&) {}},
     {"FineWeights", [](ModelSpec& spec) { spec.niti.weight_bits = 16; }},
@@ -181,6 +190,29 @@ constexpr Option kOptions[] = {
      [](ModelSpec& spec) {
        spec.batch_size = 1;
        spec.niti.range_memory = 4;
+     }},
+    {"FineSoftmax", [](ModelSpec& spec) { spec.niti.softmax = NitiSoftmax::kFine; }},
+    {"Headroom",
+     [](ModelSpec& spec) {
+       spec.niti.weight_bits = 16;
+       spec.niti.headroom_bits = 3;
+     }},
+    {"Momentum", Momentum},
+    {"MomentumAndDecay",
+     [](ModelSpec& spec) {
+       Momentum(spec);
+       spec.niti.decay_bits = 8;
+     }},
+    {"MomentumThroughDropout",
+     [](ModelSpec& spec) {
+       Momentum(spec);
+       AddDropout(spec, 500);
+     }},
+    {"LongMomentumOfManyRows",
+     [](ModelSpec& spec) {
+       Momentum(spec);
+       spec.niti.momentum_bits = 5;
+       spec.batch_size = 40;
      }},
     {"GoldenStart", [](ModelSpec& spec) { spec.niti.profile = NitiProfile::kGolden; }},
     {"Reference", [](ModelSpec& spec) { spec.niti.profile = NitiProfile::kReference; }},
@@ -259,6 +291,23 @@ TEST(NitiOracleTest, EveryMuGivesTheSameState) {
         spec.learning_rate.push_back({.from_step = step + 1, .mu = mu});
       }
       ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 3));
+    }
+  }
+}
+
+TEST(NitiOracleTest, EveryLearningRateGivesTheSameState) {
+  for (int32_t mu = -15; mu <= 15; ++mu) {
+    for (const uint32_t momentum_bits : {1, 4}) {
+      ModelSpec spec = Spec(kDense);
+      Momentum(spec);
+      spec.niti.momentum_bits = momentum_bits;
+      spec.niti.decay_bits = 15;
+      spec.learning_rate.clear();
+      for (uint64_t step = 0; step < kSteps; step += 10) {
+        spec.learning_rate.push_back({.from_step = step, .mu = -2});
+        spec.learning_rate.push_back({.from_step = step + 1, .mu = mu});
+      }
+      ASSERT_NO_FATAL_FAILURE(TrainBoth(spec, 5));
     }
   }
 }

@@ -95,7 +95,11 @@ void SlowNiti::InitialiseByDraws() {
           int64_t{SlowDraw({options_.seed, 0, TensorOf(l, Use::kWeightStart), i}, 255)} - 127;
     }
     if (!options_.fine_weights) continue;
-    for (const int64_t weight : layer.weights) layer.fine.push_back(weight * kFine);
+    for (int64_t& weight : layer.weights) {
+      layer.fine.push_back(TimesPowerOfTwo(weight, kFineBits - options_.headroom_bits));
+      weight = PstoShift(layer.fine.back(), kFineBits);
+    }
+    layer.velocity.assign(layer.fine.size(), 0);
   }
 }
 
@@ -178,6 +182,7 @@ void SlowNiti::Run(const std::vector<int64_t>& rows, bool training) {
   for (size_t l = 0; l < layers_.size(); ++l) {
     State& layer = layers_[l];
     layer.input = {layer.in, values};
+    layer.input_exponent = exponent;
     if (layer.spec.kind == SlowKind::kMaxPool) {
       Pool(layer);
     } else if (layer.spec.kind == SlowKind::kDropout) {
@@ -203,7 +208,9 @@ std::vector<int64_t> SlowNiti::LossErrors(const std::vector<uint32_t>& labels) {
   for (size_t n = 0; n < labels.size(); ++n) {
     const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(n * classes);
     const std::vector<int64_t> row(begin, begin + static_cast<std::ptrdiff_t>(classes));
-    const std::vector<int64_t> gradient = LossGradient(row, logits_exponent_, labels[n]);
+    const std::vector<int64_t> gradient = options_.softmax == NitiSoftmax::kFine
+                                              ? FineLossGradient(row, logits_exponent_, labels[n])
+                                              : LossGradient(row, logits_exponent_, labels[n]);
     loss_ -= gradient[labels[n]];
     for (const int64_t g : gradient) errors.push_back(LossError(g, errors.size()));
   }
@@ -302,6 +309,29 @@ void SlowNiti::Update(State& layer, int64_t mu, int64_t shifts) const {
   }
 }
 
+// x * 2^power: see the momentum of the header.
+int64_t SlowNiti::Push(int64_t x, int64_t power) {
+  constexpr int64_t kMost = 1 << 24;
+  if (power < 0)
+    return std::clamp(PstoShiftUnclipped(x, std::min<int64_t>(-power, 62)), -kMost, kMost);
+  for (int64_t i = 0; i < std::min<int64_t>(power, 31); ++i) x = std::clamp(2 * x, -kMost, kMost);
+  return std::clamp(x, -kMost, kMost);
+}
+
+void SlowNiti::Descend(State& layer, int64_t mu, int64_t error_exponent) const {
+  int64_t batch = 0;
+  while (int64_t{2} << batch <= options_.batch_size) ++batch;
+  const int64_t gradient_exponent = layer.input_exponent + error_exponent - batch;
+  for (size_t i = 0; i < layer.weights.size(); ++i) {
+    int64_t& v = layer.velocity[i];
+    v -= RoundShiftUnclipped(v, options_.momentum_bits);
+    v += Push(layer.gradient[i], mu + gradient_exponent - (layer.weight_exponent - 16));
+    if (options_.decay_bits > 0) v += Push(layer.fine[i], 8 + mu - options_.decay_bits);
+    layer.fine[i] = std::clamp(layer.fine[i] - PstoShiftUnclipped(v, 8), -127 * kFine, 127 * kFine);
+    layer.weights[i] = PstoShift(layer.fine[i], kFineBits);
+  }
+}
+
 int64_t SlowNiti::Drop(size_t l, bool training) {
   State& layer = layers_[l];
   layer.output = layer.input;
@@ -325,6 +355,25 @@ std::vector<int64_t> SlowNiti::PassBack(size_t l, const std::vector<int64_t>& er
   return below;
 }
 
+void SlowNiti::UpdateAll(int64_t mu) {
+  int64_t shifts = 0;
+  int64_t error_exponent = -7;
+  for (size_t l = layers_.size(); l-- > 0;) {
+    State& layer = layers_[l];
+    if (layer.spec.kind == SlowKind::kDropout) {
+      error_exponent += DropoutExponent(1000 - layer.spec.drop_permille);
+    }
+    if (!layer.spec.HasWeights()) continue;
+    if (options_.momentum_bits > 0) {
+      Descend(layer, mu, error_exponent);
+    } else {
+      Update(layer, mu, shifts);
+    }
+    shifts += layer.trace.error_shift.value_or(0);
+    error_exponent += layer.trace.error_shift.value_or(0) + layer.weight_exponent;
+  }
+}
+
 int64_t SlowNiti::TrainStep(const std::vector<int64_t>& rows, const std::vector<uint32_t>& labels,
                             int64_t mu) {
   Run(rows, true);
@@ -339,12 +388,7 @@ int64_t SlowNiti::TrainStep(const std::vector<int64_t>& rows, const std::vector<
   errors_ = LossErrors(labels);
   std::vector<int64_t> errors = errors_;
   for (size_t l = layers_.size(); l-- > 0;) errors = PassBack(l, errors);
-  int64_t shifts = 0;
-  for (size_t w = weighted_.size(); w-- > 0;) {
-    State& layer = layers_[weighted_[w]];
-    Update(layer, mu, shifts);
-    shifts += layer.trace.error_shift.value_or(0);
-  }
+  UpdateAll(mu);
   ++step_;
   return correct;
 }

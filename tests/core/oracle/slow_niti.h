@@ -12,6 +12,17 @@
 //                shifts of all errors above the layer. The record is S if S is not below it; else
 //                it falls by 1 at every n-th mini-batch in a row. The gradient is measured by the
 //                record less those shifts, if that is more than its own range; by at most 31 + mu
+//   momentum     with momentum_bits m, velocities v, 0 at first. A sum of a gradient is in units of
+//                2^(exponent of the layer's input + E - floor(log2 batch_size)), E the exponent of
+//                its errors: -7 for the loss, and on the way down it grows by each layer's weight
+//                exponent, the shift of its errors, and what dropout adds forward. With w the
+//                16-bit weight and 2^-16 of an 8-bit one the unit of v:
+//                  p = the sum times 2^mu as such units: up exactly, down by PstoShift of at most
+//                      62, cut to +-2^24 (of exact powers none above 31)
+//                  q = w * 2^(8 + mu - decay_bits) likewise, if decay_bits is not 0
+//                  v = v - v / 2^m to nearest, halves away from zero, + p + q
+//                  w = w - PstoShift(v, 8), cut to +-127 * 256
+//                Decay is not added to gradients then.
 //
 // Draws are Philox's (slow_philox.h), key = seed, tensor = 8 * place among all layers, from 0, and
 //
@@ -73,6 +84,10 @@ struct SlowNitiOptions {
   int64_t gradient_bits_min = 0;
   int64_t range_memory = 0;
   int64_t decay_bits = 0;
+  NitiSoftmax softmax = NitiSoftmax::kOctaves;
+  int64_t momentum_bits = 0;
+  int64_t headroom_bits = 0;  // the first 16-bit weights are draws times 2^(8 - this)
+  int64_t batch_size = 1;     // of a full mini-batch; with momentum
   bool wraps = false;  // casts and dropped gradients of the published code (reference profile)
   uint64_t seed = 0;   // of the draws
 };
@@ -115,6 +130,10 @@ class SlowNiti {
   // With range_memory: the record, and mini-batches since it was met.
   int64_t record(size_t layer) const { return layers_[weighted_[layer]].record; }
   int64_t record_age(size_t layer) const { return layers_[weighted_[layer]].record_age; }
+  // With momentum.
+  const std::vector<int64_t>& velocity(size_t layer) const {
+    return layers_[weighted_[layer]].velocity;
+  }
   const SlowTrace& trace(size_t layer) const { return layers_[weighted_[layer]].trace; }
   size_t layers() const { return weighted_.size(); }
 
@@ -130,9 +149,11 @@ class SlowNiti {
     SlowNitiLayer spec;
     SlowShape in;
     SlowShape out;
-    std::vector<int64_t> weights;  // [out][kernel row][kernel column][in]
-    std::vector<int64_t> fine;     // likewise; empty with 8-bit weights
+    std::vector<int64_t> weights;   // [out][kernel row][kernel column][in]
+    std::vector<int64_t> fine;      // likewise; empty with 8-bit weights
+    std::vector<int64_t> velocity;  // likewise
     int64_t weight_exponent = 0;
+    int64_t input_exponent = 0;
     int64_t record = 0;
     int64_t record_age = 0;
 
@@ -161,6 +182,9 @@ class SlowNiti {
   // `shifts`: of the errors of all layers above.
   void Update(State& layer, int64_t mu, int64_t shifts) const;
   int64_t Remembered(State& layer, int64_t mu, int64_t shifts) const;
+  static int64_t Push(int64_t x, int64_t power);
+  void Descend(State& layer, int64_t mu, int64_t error_exponent) const;
+  void UpdateAll(int64_t mu);
 
   SlowNitiOptions options_;
   std::vector<State> layers_;

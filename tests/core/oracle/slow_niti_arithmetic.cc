@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace tally::oracle {
 namespace {
@@ -39,6 +40,30 @@ std::vector<int64_t> Parabolas(const std::vector<int64_t>& logits, int64_t expon
   std::vector<int64_t> u;
   for (const int64_t o : logits) u.push_back(PowerOfTwo(1 - 2 * s) + o * PowerOfTwo(1 - s) + o * o);
   return u;
+}
+
+// Numerators of a softmax to errors in units of 1 / 2048 that sum up to 0.
+std::vector<int64_t> ErrorsOf(std::vector<int64_t> g, size_t label) {
+  int64_t sum = 0;
+  for (const int64_t u : g) sum += u;
+  int64_t shares = 0;
+  for (int64_t& u : g) {
+    u = u * 2048 / sum;
+    shares += u;
+  }
+  g[label] -= shares;
+  return g;
+}
+
+// The largest r with r * r <= x, by halving; x below 2^62.
+int64_t SquareRoot(int64_t x) {
+  int64_t low = 0;
+  int64_t high = PowerOfTwo(31);
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    (middle * middle <= x ? low : high) = middle;
+  }
+  return low;
 }
 
 }  // namespace
@@ -104,18 +129,36 @@ int64_t TimesPowerOfTwo(int64_t x, int64_t exponent) {
   return exponent >= 0 ? x * PowerOfTwo(exponent) : x / PowerOfTwo(-exponent);
 }
 
+int64_t PowerOfFraction(int64_t i) {
+  const int64_t one = PowerOfTwo(31);
+  int64_t root = one / 2;
+  int64_t power = one;
+  for (int64_t digit = 128; digit >= 1; digit /= 2) {
+    root = SquareRoot(root * one);
+    if (i / digit % 2 == 1) power = power * root / one;
+  }
+  return power;
+}
+
+std::vector<int64_t> FineLossGradient(const std::vector<int64_t>& logits, int64_t exponent,
+                                      size_t label) {
+  // o * 47274 / 32768 * 256 is o * 47274 / 2^7.
+  const int64_t shift = std::clamp<int64_t>(7 - exponent, 3, 40);
+  std::vector<int64_t> g;
+  for (const int64_t o : logits) g.push_back(RoundShiftUnclipped(o * 47274, shift));
+  const int64_t top = *std::max_element(g.begin(), g.end());
+  for (int64_t& value : g) {
+    const int64_t octaves = (top - value) / 256;
+    const int64_t numerator = PowerOfFraction((top - value) % 256) / 2;
+    value = octaves > 40 ? 0 : numerator / PowerOfTwo(octaves);
+  }
+  return ErrorsOf(std::move(g), label);
+}
+
 std::vector<int64_t> LossGradient(const std::vector<int64_t>& logits, int64_t exponent,
                                   size_t label) {
   std::vector<int64_t> g = exponent > -7 ? Octaves(logits, exponent) : Parabolas(logits, exponent);
-  int64_t sum = 0;
-  for (const int64_t u : g) sum += u;
-  int64_t shares = 0;
-  for (int64_t& u : g) {
-    u = u * 2048 / sum;
-    shares += u;
-  }
-  g[label] -= shares;
-  return g;
+  return ErrorsOf(std::move(g), label);
 }
 
 }  // namespace tally::oracle

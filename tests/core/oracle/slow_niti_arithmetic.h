@@ -42,6 +42,16 @@ int64_t UpdateStep(int64_t g, int64_t k);
 // x * 2^exponent, toward zero.
 int64_t TimesPowerOfTwo(int64_t x, int64_t exponent);
 
+// 2^-(i / 256), i in [0, 256), in units of 2^-31: the product of 2^-(1/2), 2^-(1/4) .. for the
+// digits of i from the highest on, truncated after each; these are roots of roots, truncated too.
+int64_t PowerOfFraction(int64_t i);
+
+// The softmax in units of 1 / 2048, truncated, of powers of two whose exponents o * 2^exponent *
+// 47274 / 32768 are rounded to 1/256 (halves away from zero), the largest being 2^30, each
+// truncated; below 2^0 none is left. Then the true class's correction as below.
+std::vector<int64_t> FineLossGradient(const std::vector<int64_t>& logits, int64_t exponent,
+                                      size_t label);
+
 // One row of the integer cross-entropy: g after the true class's correction, in 1/2048.
 std::vector<int64_t> LossGradient(const std::vector<int64_t>& logits, int64_t exponent,
                                   size_t label);

@@ -55,6 +55,10 @@ SlowNitiOptions OptionsOf(const ModelSpec& spec) {
           .gradient_bits_min = spec.niti.gradient_bits_min,
           .range_memory = spec.niti.range_memory,
           .decay_bits = spec.niti.decay_bits,
+          .softmax = spec.niti.softmax,
+          .momentum_bits = spec.niti.momentum_bits,
+          .headroom_bits = spec.niti.headroom_bits,
+          .batch_size = spec.batch_size,
           .wraps = spec.niti.profile == NitiProfile::kReference,
           .seed = spec.seed};
 }
@@ -170,6 +174,7 @@ State SlowNitiModel::state() const {
   for (size_t l = 0; l < network_.layers(); ++l) {
     const bool fine = spec_.niti.weight_bits == 16;
     state[Name(l, "weights")] = fine ? network_.fine_weights(l) : network_.weights(l);
+    if (spec_.niti.momentum_bits > 0) state[Name(l, "velocity")] = network_.velocity(l);
     state[Name(l, "exponent")] = {network_.exponent(l)};
     if (spec_.niti.range_memory == 0) continue;
     state[Name(l, "range")] = {network_.record(l)};

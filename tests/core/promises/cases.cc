@@ -79,6 +79,15 @@ constexpr Variant kNitiVariants[] = {
        spec.niti.gradient_bits_min = 14;
      }},
     {"RangeMemory", [](ModelSpec& spec) { spec.niti.range_memory = 2; }},
+    {"Momentum",
+     [](ModelSpec& spec) {
+       spec.niti.weight_bits = 16;
+       spec.niti.momentum_bits = 3;
+       spec.niti.headroom_bits = 1;
+       spec.niti.decay_bits = 11;
+       spec.niti.softmax = NitiSoftmax::kFine;
+       for (RatePoint& point : spec.learning_rate) *point.mu -= 6;
+     }},
     {"Reference",
      [](ModelSpec& spec) {
        spec.niti.profile = NitiProfile::kReference;

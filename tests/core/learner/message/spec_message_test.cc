@@ -16,7 +16,7 @@ namespace {
 
 namespace pb = google::protobuf;
 
-// Two specs between which every field is away from its default.
+// Specs between which every field is away from its default.
 constexpr const char* kSpecs[] = {
     R"(name: door
 algorithm: pocketnn
@@ -59,6 +59,14 @@ learning_rate: [{mu: -3}, {from_step: 9, mu: 0}]
 schedule_steps: 5
 niti: {profile: reference, weight_bits: 16, loss_rounding: stochastic, gradient_bits_min: 12, decay_bits: 15, range_memory: 9}
 augmentation: {crop_padding: 2, horizontal_flip: true}
+)",
+    R"(algorithm: niti
+input: {shape: [6], type: int8}
+layers: [{units: 3, activation: as_is}]
+classes: 3
+learning_rate: [{mu: -5}]
+schedule_steps: 5
+niti: {weight_bits: 16, softmax: fine, momentum_bits: 3, headroom_bits: 1}
 )"};
 
 v1::ModelSpec MessageOf(const ModelSpec& spec) {
