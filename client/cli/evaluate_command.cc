@@ -40,7 +40,7 @@ PacketSource PacketsOf(const Dataset& dataset) {
     const uint32_t end = begin + std::min(rows, dataset.count() - begin);
     const auto* bytes = reinterpret_cast<const char*>(dataset.rows.data());
     packet.rows.assign(bytes + begin * dataset.row_bytes(), bytes + end * dataset.row_bytes());
-    packet.labels.assign(dataset.labels.begin() + begin, dataset.labels.begin() + end);
+    packet.labels.assign(dataset.labels.data() + begin, dataset.labels.data() + end);
     begin = end;
     return true;
   };

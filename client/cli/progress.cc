@@ -11,10 +11,10 @@ namespace {
 
 constexpr uint64_t kRedrawMs = 100;
 constexpr uint64_t kLineMs = 1000;
-constexpr uint64_t kBarCells = 24;
+constexpr size_t kBarCells = 24;
 
 std::string Bar(uint64_t done, uint64_t total) {
-  const uint64_t full = std::min(kBarCells, done * kBarCells / total);
+  const auto full = static_cast<size_t>(std::min(uint64_t{kBarCells}, done * kBarCells / total));
   return "[" + std::string(full, '#') + std::string(kBarCells - full, '.') + "]";
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <set>
 #include <string_view>
 
@@ -36,13 +37,20 @@ std::string_view WithoutCompression(std::string_view name) {
 class Folder {
  public:
   static absl::StatusOr<Folder> List(const std::string& path) {
-    DIR* const directory = opendir(path.c_str());
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), closedir);
     if (directory == nullptr) {
       return absl::ErrnoToStatus(errno, text::StrCat("cannot open the data folder ", path));
     }
     Folder folder(path);
-    while (const dirent* const entry = readdir(directory)) folder.names_.insert(entry->d_name);
-    closedir(directory);
+    while (true) {
+      errno = 0;
+      const dirent* const entry = readdir(directory.get());
+      if (entry == nullptr) break;
+      folder.names_.insert(entry->d_name);
+    }
+    if (errno != 0) {
+      return absl::ErrnoToStatus(errno, text::StrCat("cannot list the data folder ", path));
+    }
     return folder;
   }
 

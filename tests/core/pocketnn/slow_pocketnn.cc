@@ -176,7 +176,7 @@ SlowPocketNn::Report SlowPocketNn::TrainStep(const std::vector<Numbers>& rows,
     Numbers error = traces.back().inputs.back();
     const auto best = std::max_element(error.begin(), error.end()) - error.begin();
     report.predictions.push_back(static_cast<uint32_t>(best));
-    report.correct += best == labels[r] ? 1 : 0;
+    report.correct += static_cast<uint32_t>(best) == labels[r] ? 1 : 0;
     error[labels[r]] -= spec_.pocketnn.target;
     for (const int64_t e : error) report.loss += e * e / 2;
     deltas.push_back(Deltas(traces.back(), error));
