@@ -26,6 +26,8 @@ now_us() { echo $(($(date +%s%N) / 1000)); }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 field() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; }
 status_kib() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
+# Not VmRSS, which some kernels keep up to 64 pages of each thread out of.
+rss_kib() { awk '$1 == "Rss:" { print $2 }' "/proc/$1/smaps_rollup"; }
 # User and system time of a process in clock ticks of 10 ms.
 cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 
@@ -41,14 +43,14 @@ daemon=$!
 until "$bin/tally" --server "unix:$work/tallyd.sock" status >/dev/null 2>&1; do sleep 0.005; done
 started_us=$(($(now_us) - begin))
 server=unix:$work/tallyd.sock
-idle_empty=$(status_kib $daemon VmRSS)
+idle_empty=$(rss_kib $daemon)
 "$bin/tally" --server "$server" create digits --zoo pocketnn/mnist-mlp >/dev/null
-idle=$(status_kib $daemon VmRSS)
+idle=$(rss_kib $daemon)
 
 "$bin/echo_server" "unix:$work/echo.sock" >"$work/echo.log" &
 echo_pid=$!
 until grep -q ready "$work/echo.log"; do sleep 0.01; done
-echo_idle=$(status_kib $echo_pid VmRSS)
+echo_idle=$(rss_kib $echo_pid)
 
 echo "| measure | median of $pairs |"
 echo "|---|---|"

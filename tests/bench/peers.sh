@@ -223,13 +223,15 @@ measure_latency() {
 
 # Resident memory: idle after a hundred calls; and the peak of a fresh daemon under eight clients.
 status_kib() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
+# Not VmRSS, which some kernels keep up to 64 pages of each thread out of.
+rss_kib() { awk '$1 == "Rss:" { print $2 }' "/proc/$1/smaps_rollup"; }
 measure_memory() {
   start_daemon
   start_echo
   on_client_core "$bin/infer_latency" "$server" digits 784 100 >/dev/null
   on_client_core "$bin/infer_latency" "$echo_server" digits 784 100 >/dev/null
-  note rss_ours "$(status_kib "$daemon" VmRSS)"
-  note rss_echo "$(status_kib "$echo_pid" VmRSS)"
+  note rss_ours "$(rss_kib "$daemon")"
+  note rss_echo "$(rss_kib "$echo_pid")"
   stop_echo
   on_client_core "$bin/stream_throughput" --clients 8 "$server" digits "$images" "$labels" 256 "$(count 30000 2000)" >/dev/null
   note peak_rss "$(status_kib "$daemon" VmHWM)"

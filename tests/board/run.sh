@@ -114,7 +114,9 @@ build/dev/bin/infer_latency "127.0.0.1:$echo_port" digits 784 10000 >/dev/null
 board_run '
 pid() { systemctl show -p MainPID --value $1; }
 for unit in tallyd board-echo; do
-  grep -E "^(VmHWM|VmRSS|RssAnon|RssFile|Threads):" /proc/$(pid $unit)/status | tr -s "\t" " " | sed "s/^/$unit /"
+  # Not VmRSS: the kernel keeps up to 64 pages of each thread out of it.
+  grep -E "^(Rss|Pss_Anon|Pss_File):" /proc/$(pid $unit)/smaps_rollup | tr -s " " | sed "s/^/$unit /"
+  grep -E "^(VmHWM|Threads):" /proc/$(pid $unit)/status | tr -s "\t" " " | sed "s/^/$unit /"
 done
 echo tallyd MemoryPeak: $(cat /sys/fs/cgroup/system.slice/tallyd.service/memory.peak) bytes
 systemctl show -p ExecMainStartTimestampMonotonic -p ActiveEnterTimestampMonotonic tallyd
@@ -124,7 +126,7 @@ systemctl stop board-echo' >"$work/report"
 cat "$work/report"
 grep -q '^seccomp 2 ' "$work/report" || fail "the service runs without its system call filter"
 grep -q '^socket 660 root:tally' "$work/report" || fail "the Unix socket has not the mode or group of its unit"
-rss() { sed -n "s/^$1 VmRSS: *\([0-9]*\) kB/\1/p" "$work/report"; }
+rss() { sed -n "s/^$1 Rss: *\([0-9]*\) kB/\1/p" "$work/report"; }
 echo "tallyd $(rss tallyd) KiB, bare server $(rss board-echo) KiB, difference $(($(rss tallyd) - $(rss board-echo))) KiB"
 awk -F= '/ExecMainStart/ { a = $2 } /ActiveEnter/ { b = $2 }
   END { printf "start to ready, recovery included: %d ms\n", (b - a) / 1000 }' "$work/report"
