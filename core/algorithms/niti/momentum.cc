@@ -1,6 +1,7 @@
 #include "core/algorithms/niti/momentum.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "core/algorithms/niti/fine_weights.h"
@@ -13,18 +14,53 @@ namespace {
 constexpr int32_t kLongestShift = 62;
 constexpr int32_t kNarrowShift = 31;
 
-// The powers of two of the header's p and q, and what a velocity keeps.
-struct Descent {
-  int32_t gradient_power;
-  int32_t decay_power;
-  bool decays;
-  int32_t momentum_bits;
+constexpr size_t kColumns = kernels::PanelSums<int32_t>::kPanelColumns;
+using Pushes = std::array<int32_t, kColumns>;
+
+// Push of each x. Nearly all powers are shifts to the right of 32-bit values: a loop of those is
+// one that compilers make vectors of.
+template <class X>
+void PushAll(const X* x, int32_t power, Pushes& pushes) {
+  if (sizeof(X) <= sizeof(int32_t) && power < 0 && power >= -kNarrowShift) {
+    const int32_t shift = -power;
+    for (size_t j = 0; j < kColumns; ++j) {
+      pushes[j] =
+          Clamp(ShiftPseudoStochastic(static_cast<int32_t>(x[j]), shift), -kPushMax, kPushMax);
+    }
+    return;
+  }
+  for (size_t j = 0; j < kColumns; ++j) pushes[j] = Push(x[j], power);
+}
+
+// The weights of one row of a panel, and what moves them.
+struct Row {
+  int32_t* velocity;
+  int16_t* fine;
+  int8_t* weight;  // each so many further
 };
 
-// The new velocity of a weight; `velocity` is within kVelocityMax.
-int32_t Velocity(int32_t velocity, int32_t gradient, int16_t fine, const Descent& descent) {
-  velocity += gradient - ShiftHalfAwayFromZero(velocity, descent.momentum_bits);
-  return descent.decays ? velocity + Push(fine, descent.decay_power) : velocity;
+void AddPushes(const Pushes& pushes, int32_t* velocity) {
+  for (size_t j = 0; j < kColumns; ++j) velocity[j] += pushes[j];
+}
+
+void Slow(int32_t momentum_bits, int32_t* velocity) {
+  for (size_t j = 0; j < kColumns; ++j) {
+    velocity[j] -= ShiftHalfAwayFromZero(velocity[j], momentum_bits);
+  }
+}
+
+void Move(const Row& row) {
+  constexpr size_t kGroup = kernels::PackedMatrix<int8_t>::kGroup;
+  for (size_t j = 0; j < kColumns; ++j) {
+    const int32_t step = ShiftPseudoStochastic(row.velocity[j], kVelocityBits);
+    row.fine[j] = static_cast<int16_t>(Clamp(row.fine[j] - step, -kFineWeightMax, kFineWeightMax));
+  }
+  // Within +-127, since 16-bit weights are within 256 times that.
+  std::array<int8_t, kColumns> coarse;
+  for (size_t j = 0; j < kColumns; ++j) {
+    coarse[j] = static_cast<int8_t>(ShiftPseudoStochastic(int32_t{row.fine[j]}, kFineWeightBits));
+  }
+  for (size_t j = 0; j < kColumns; ++j) row.weight[j * kGroup] = coarse[j];
 }
 
 }  // namespace
@@ -39,7 +75,6 @@ int32_t Push(int64_t x, int32_t power) {
 
 template <class Sum>
 void NitiLearner::ApplyMomentum(size_t s, const kernels::PanelSums<Sum>& sums) {
-  constexpr size_t kColumns = kernels::PanelSums<Sum>::kPanelColumns;
   constexpr size_t kGroup = kernels::PackedMatrix<int8_t>::kGroup;
   Stage& stage = network_.stages[s];
   StageTraining& training = training_[s];
@@ -48,23 +83,21 @@ void NitiLearner::ApplyMomentum(size_t s, const kernels::PanelSums<Sum>& sums) {
   const int32_t unit = stage.exponent - kFineWeightBits - kVelocityBits;
   const int32_t mu = MuAt(spec_, step_);
   const auto decay_bits = static_cast<int32_t>(spec_.niti.decay_bits);
-  const Descent descent = {.gradient_power = mu + input + error_unit_ - batch - unit,
-                           .decay_power = kVelocityBits + mu - decay_bits,
-                           .decays = decay_bits != 0,
-                           .momentum_bits = static_cast<int32_t>(spec_.niti.momentum_bits)};
+  const auto momentum_bits = static_cast<int32_t>(spec_.niti.momentum_bits);
+  const int32_t gradient_power = mu + input + error_unit_ - batch - unit;
+  Pushes pushes;
   for (size_t panel = 0; panel < sums.panels(); ++panel) {
     for (size_t row = 0; row < sums.rows(); ++row) {
-      const Sum* sum = sums.Row(panel, row);
       int32_t* velocity = training.velocity.Row(panel, row);
       int16_t* fine = training.fine_weights.Row(panel, row);
-      int8_t* weight = stage.weights.Line(panel, row / kGroup) + row % kGroup;
-      for (size_t j = 0; j < kColumns; ++j) {
-        const int32_t push = Push(sum[j], descent.gradient_power);
-        velocity[j] = Velocity(velocity[j], push, fine[j], descent);
-        const int32_t step = ShiftPseudoStochastic(velocity[j], kVelocityBits);
-        fine[j] = static_cast<int16_t>(Clamp(fine[j] - step, -kFineWeightMax, kFineWeightMax));
-        weight[j * kGroup] = CoarseWeight(fine[j]);
+      Slow(momentum_bits, velocity);
+      PushAll(sums.Row(panel, row), gradient_power, pushes);
+      AddPushes(pushes, velocity);
+      if (decay_bits != 0) {
+        PushAll(fine, kVelocityBits + mu - decay_bits, pushes);
+        AddPushes(pushes, velocity);
       }
+      Move({velocity, fine, stage.weights.Line(panel, row / kGroup) + row % kGroup});
     }
   }
 }
