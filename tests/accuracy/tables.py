@@ -63,7 +63,7 @@ TABLES = {
             options=("--in-order",)),
     ),
     "cifar": (
-        Row("vgg-tiny", "niti/vgg-tiny", "cifar-10", ((TWINS + ", 10 epochs", "76.83"),), 75.3, samples=49914, seeds=(1,),
+        Row("vgg-tiny", "niti/vgg-tiny", "cifar-10", ((TWINS + ", 10 epochs", "76.83"),), 75.3, samples=49914, seeds=(1, 2, 3),
             curve=CIFAR_TWIN_10),
     ),
     "vgg-small": (
