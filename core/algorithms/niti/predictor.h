@@ -29,8 +29,8 @@ class NitiPredictor : public Predictor {
   size_t RunStage(const Stage& stage, size_t rows, size_t current, Scratch& scratch) const;
 
   Network network_;
-  bool wraps_;
-  NitiSoftmax softmax_;  // reference profile
+  bool wraps_;  // reference profile
+  NitiSoftmax softmax_;
   size_t row_bytes_;
   size_t classes_;
   size_t widest_;  // elements of the widest row, the input included
