@@ -37,12 +37,14 @@ if [ "$(cat "$out/sysroot.recipe" 2>/dev/null)" != "$recipe" ]; then
   echo "$recipe" >"$out/sysroot.recipe"
 fi
 
-# ccache names our files relative to the build tree, the compiler absolutely; programs shall show neither. The outcome does
+# ccache may name files relative to the build tree, the compiler does absolutely; programs shall not show which. The outcome does
 # not depend on where the project lies, so that the map is nothing that cached objects differ by.
 export CCACHE_BASEDIR=$root CCACHE_IGNOREOPTIONS="-ffile-prefix-map=*"
 # Debian's hardening; line numbers for back-traces, which the packages hold apart.
 flags="-O2 -g1 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wformat -Werror=format-security"
-flags+=" -ffile-prefix-map=$root/= -ffile-prefix-map=../../../../="
+built=build/cross/$arch
+flags+=" -ffile-prefix-map=$root/= -ffile-prefix-map=../../../../= -ffile-prefix-map=../sysroot/=$built/sysroot/"
+flags+=" -ffile-prefix-map=proto/generated/=$built/objects/proto/generated/"
 cmake -S "$root" -B "$out/objects" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="$flags" \
   -DCMAKE_EXE_LINKER_FLAGS="-Wl,-z,relro,-z,now,--as-needed" \
   -DCMAKE_TOOLCHAIN_FILE="$here/$arch.cmake" -DSYSROOT="$out/sysroot" \
