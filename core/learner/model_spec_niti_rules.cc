@@ -88,7 +88,7 @@ absl::Status CheckGolden(const ModelSpec& spec) {
   return absl::OkStatus();
 }
 
-// Both move weights by less than an eighth bit.
+// Both need weights with bits of fraction.
 absl::Status CheckFineOptions(const NitiSpec& niti) {
   TALLY_RETURN_IF_ERROR(CheckRange("niti.momentum_bits", niti.momentum_bits, 0u, kMomentumBitsMax));
   TALLY_RETURN_IF_ERROR(CheckRange("niti.headroom_bits", niti.headroom_bits, 0u, kHeadroomBitsMax));

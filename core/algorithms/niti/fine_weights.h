@@ -13,9 +13,9 @@ namespace tally::niti {
 inline constexpr int32_t kFineWeightBits = 8;
 inline constexpr int32_t kFineWeightMax = kernels::kMantissaMax * (1 << kFineWeightBits);
 
+// Of |fine| <= kFineWeightMax, so that the outcome is within +-127. Compilers make vectors of it.
 constexpr int8_t CoarseWeight(int16_t fine) {
-  return SaturateToInt8(Clamp(ShiftPseudoStochastic(int32_t{fine}, kFineWeightBits),
-                              -kernels::kMantissaMax, kernels::kMantissaMax));
+  return static_cast<int8_t>(ShiftPseudoStochastic(int32_t{fine}, kFineWeightBits));
 }
 
 }  // namespace tally::niti

@@ -36,7 +36,7 @@ void PushAll(const X* x, int32_t power, Pushes& pushes) {
 struct Row {
   int32_t* velocity;
   int16_t* fine;
-  int8_t* weight;  // each so many further
+  int8_t* weight;  // kGroup apart
 };
 
 void AddPushes(const Pushes& pushes, int32_t* velocity) {
@@ -55,11 +55,8 @@ void Move(const Row& row) {
     const int32_t step = ShiftPseudoStochastic(row.velocity[j], kVelocityBits);
     row.fine[j] = static_cast<int16_t>(Clamp(row.fine[j] - step, -kFineWeightMax, kFineWeightMax));
   }
-  // Within +-127, since 16-bit weights are within 256 times that.
   std::array<int8_t, kColumns> coarse;
-  for (size_t j = 0; j < kColumns; ++j) {
-    coarse[j] = static_cast<int8_t>(ShiftPseudoStochastic(int32_t{row.fine[j]}, kFineWeightBits));
-  }
+  for (size_t j = 0; j < kColumns; ++j) coarse[j] = CoarseWeight(row.fine[j]);
   for (size_t j = 0; j < kColumns; ++j) row.weight[j * kGroup] = coarse[j];
 }
 

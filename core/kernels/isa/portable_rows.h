@@ -102,7 +102,7 @@ inline uint32_t DivideMagnitude(const UpdateConstants& constants, uint32_t magni
   return static_cast<uint32_t>((uint64_t{magnitude} * constants.multiplier) >> constants.shift);
 }
 
-// DivTrunc(total, inverse), cut where every weight is at its limit.
+// DivTrunc(total, inverse).
 template <bool kSmall>
 int32_t QuotientOf(const UpdateConstants& constants, int32_t total) {
   if constexpr (kSmall) {
