@@ -102,24 +102,105 @@ void SumPairs(const PairTerm* terms, size_t count, PanelLines<const int16_t> lin
   }
 }
 
-// Pairs that are zero are left out beforehand: to test each in the loop over products would be a
-// branch that no processor foresees.
+// Ones in the first `count` lanes, at most 8.
+inline __m256i FirstLanes(size_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+// Lists the pairs of rows in which either input of a line is not zero. Stores up to seven places
+// behind the list.
+size_t ListRowPairs(const int32_t* even, const int32_t* odd, size_t row_pairs, uint32_t* places) {
+  size_t listed = 0;
+  for (size_t t = 0; t < row_pairs; t += 8) {
+    const __m256i valid = FirstLanes(row_pairs - t < 8 ? row_pairs - t : 8);
+    const __m256i either = _mm256_or_si256(_mm256_maskload_epi32(even + t, valid),
+                                           _mm256_maskload_epi32(odd + t, valid));
+    const __m256i zero = _mm256_cmpeq_epi32(either, _mm256_setzero_si256());
+    const uint32_t nonzero =
+        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zero))) ^ 0xffu;
+    const __m256i front = _mm256_cvtepu8_epi32(
+        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kFrontLanes.of_set[nonzero])));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(places + listed),
+                        _mm256_add_epi32(front, _mm256_set1_epi32(static_cast<int32_t>(t))));
+    listed += static_cast<size_t>(__builtin_popcount(nonzero));
+  }
+  return listed;
+}
+
+// What the panels of a line have in common: its two inputs in pairs of rows, and which pairs count.
+struct LineOfRows {
+  const int32_t* even;
+  const int32_t* odd;
+  const uint32_t* places;
+  size_t count;
+};
+
+// kPanels neighbouring panels at once, both rows of the line from the same load of the deltas.
+template <bool kAdd, size_t kPanels>
+void SumLineTo(const LineOfRows& line, const int16_t* first, size_t stride, int32_t* even_sums,
+               int32_t* odd_sums) {
+  __m256i* even_out = reinterpret_cast<__m256i*>(even_sums);
+  __m256i* odd_out = reinterpret_cast<__m256i*>(odd_sums);
+  __m256i even[2 * kPanels];
+  __m256i odd[2 * kPanels];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 2 * kPanels; ++v) {
+    even[v] = kAdd ? _mm256_load_si256(even_out + v) : _mm256_setzero_si256();
+    odd[v] = kAdd ? _mm256_load_si256(odd_out + v) : _mm256_setzero_si256();
+  }
+  for (size_t i = 0; i < line.count; ++i) {
+    const size_t t = line.places[i];
+    const __m256i even_pair = _mm256_set1_epi32(line.even[t]);
+    const __m256i odd_pair = _mm256_set1_epi32(line.odd[t]);
+    const int16_t* deltas = first + t * kLine;
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 2 * kPanels; ++v) {
+      const __m256i eight = _mm256_load_si256(
+          reinterpret_cast<const __m256i*>(deltas + v / 2 * stride + v % 2 * (kLine / 2)));
+      even[v] = _mm256_add_epi32(even[v], _mm256_madd_epi16(eight, even_pair));
+      odd[v] = _mm256_add_epi32(odd[v], _mm256_madd_epi16(eight, odd_pair));
+    }
+  }
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 2 * kPanels; ++v) {
+    _mm256_store_si256(even_out + v, even[v]);
+    _mm256_store_si256(odd_out + v, odd[v]);
+  }
+}
+
+template <bool kAdd>
+void SumPanels(const LineOfRows& line, PanelLines<const int16_t> d, int32_t* sums) {
+  int32_t* odd_sums = sums + d.panels * kPanel;
+  size_t p = 0;
+  for (; p + 2 <= d.panels; p += 2) {
+    SumLineTo<kAdd, 2>(line, d.first + p * d.panel_stride, d.panel_stride, sums + p * kPanel,
+                       odd_sums + p * kPanel);
+  }
+  if (p < d.panels) {
+    SumLineTo<kAdd, 1>(line, d.first + p * d.panel_stride, d.panel_stride, sums + p * kPanel,
+                       odd_sums + p * kPanel);
+  }
+}
+
+// Pairs of rows that are zero in both inputs are left out beforehand: to test each in the loop over
+// products would be a branch that no processor foresees. One list serves both inputs and is walked
+// once for each panel or two: a list for each would be shorter, and cost more in branches than it
+// saves in products.
 void SumLineAvx2(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
                  int32_t* sums) {
   constexpr size_t kRun = 128;
-  PairTerm terms[kRun];
-  for (size_t i = 0; i < 2; ++i) {
-    const int16_t* pairs = values + 2 * i * row_pairs;
-    int32_t* row = sums + i * d.panels * kPanel;
-    for (size_t begin = 0; begin < row_pairs; begin += kRun) {
-      const size_t length = row_pairs - begin < kRun ? row_pairs - begin : kRun;
-      const size_t count =
-          ListPairsAvx2(pairs + 2 * begin, length, static_cast<uint32_t>(begin), terms);
-      if (begin == 0) {
-        SumPairs<false>(terms, count, d, row);
-      } else {
-        SumPairs<true>(terms, count, d, row);
-      }
+  uint32_t places[kRun + 8];
+  const int32_t* even = reinterpret_cast<const int32_t*>(values);
+  for (size_t begin = 0; begin < row_pairs; begin += kRun) {
+    LineOfRows line = {even + begin, even + row_pairs + begin, places, 0};
+    line.count = ListRowPairs(line.even, line.odd,
+                              row_pairs - begin < kRun ? row_pairs - begin : kRun, places);
+    d.first += begin == 0 ? 0 : kRun * kLine;
+    if (begin == 0) {
+      SumPanels<false>(line, d, sums);
+    } else {
+      SumPanels<true>(line, d, sums);
     }
   }
 }

@@ -28,12 +28,25 @@ void UpdateLineSmall(const UpdateConstants& from, const int32_t* sums, int32_t* 
                      PanelLines<int16_t> weights, UpdateTally& tally) {
   const typename Machine::Constants constants(from);
   const size_t width = weights.panels * kPanel;
+  const int32_t* odd_sums = sums + width;
+  int32_t* odd_residuals = kFeedback ? residuals + width : nullptr;
+  int16_t* line = weights.first;
   typename Machine::Lanes lanes = Machine::Begin(tally);
-  for (size_t j = 0; j < width; j += Machine::kColumns) {
-    Machine::template Move<kFeedback>(
-        constants, Machine::LoadSums(sums + j), Machine::LoadSums(sums + width + j),
-        kFeedback ? residuals + j : nullptr, kFeedback ? residuals + width + j : nullptr,
-        weights.first + j / kPanel * weights.panel_stride + j % kPanel * 2, lanes);
+  for (size_t p = 0; p < weights.panels; ++p) {
+#pragma GCC unroll 4
+    for (size_t c = 0; c < kPanel; c += Machine::kColumns) {
+      Machine::template Move<kFeedback>(
+          constants, Machine::LoadSums(sums + c), Machine::LoadSums(odd_sums + c),
+          kFeedback ? residuals + c : nullptr, kFeedback ? odd_residuals + c : nullptr,
+          line + 2 * c, lanes);
+    }
+    sums += kPanel;
+    odd_sums += kPanel;
+    line += weights.panel_stride;
+    if (kFeedback) {
+      residuals += kPanel;
+      odd_residuals += kPanel;
+    }
   }
   Machine::Take(lanes, 2 * width, tally);
 }
