@@ -35,7 +35,8 @@ data=${TALLY_DATA_DIR:-$root/../shared/data}/mnist
 images=$data/train-images-idx3-ubyte.gz labels=$data/train-labels-idx1-ubyte.gz
 [ -f "$images" ] || { echo "$0: no MNIST in $data; set TALLY_DATA_DIR" >&2; exit 66; }
 
-programs=(tallyd tally echo_server infer_latency stream_throughput train_throughput predict_throughput journal_cost)
+programs=(tallyd tally echo_server infer_latency stream_throughput stream_floor train_throughput predict_throughput
+  journal_cost)
 peers=(lean_float_trainer libtorch_trainer libtorch_image_trainer torchscript_inference kernels_bench)
 if [ -z "$bin" ]; then
   deploy/install-deps.sh build test
@@ -167,10 +168,17 @@ stream_daemon() {
   note "stream_${rows}_daemon" "$(field server_cpu_ns_per_sample <<<"$result")"
   note "stream_${rows}_wall" "$(field samples_per_second <<<"$result")"
 }
+# What of it the journal, the audit chain and the socket cost by themselves.
+stream_floor() {
+  local result
+  rm -rf "$work/floor"
+  result=$(on_work_core "$bin/stream_floor" "$client_core" "$work/floor" "$images" "$labels" 20 "$rows" "$(count 180000 10000)")
+  note "stream_${rows}_floor" "$(field cpu_ns_per_sample <<<"$result")"
+}
 stream_in_process() { train_ours 20 "$(count 180000 10000)" "stream_${rows}_in_process"; }
 measure_stream() {
   start_daemon
-  for rows in 20 64 256; do in_turn stream_in_process stream_daemon; done
+  for rows in 20 64 256; do in_turn stream_in_process stream_daemon stream_floor; done
   stop_daemon
 }
 

@@ -184,6 +184,10 @@ def extra_rows(series):
         if beyond:
             yield (f"streamed, {rows} samples a message, server CPU beyond training: "
                    f"{statistics.median(beyond):.0f} ns/sample")
+        floor = evaluate_couple("stream", series, f"stream_{rows}_floor", f"stream_{rows}_in_process")
+        if floor:
+            yield (f"streamed, {rows} samples a message, the promises alone (one thread, no gRPC) against in process: "
+                   f"{floor.number:.2f} ({floor.low:.2f} to {floor.high:.2f})")
     latency = evaluate_couple("overhead", series, "p99_training", "p99_idle")
     if latency:
         yield (f"one-row ModelInfer while training at full speed against at rest, p99: {latency.number:.2f} "

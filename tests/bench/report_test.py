@@ -47,6 +47,11 @@ class ReportTest(unittest.TestCase):
         self.assertIn("streamed, 64 samples a message, server CPU beyond training: 1100 ns/sample",
                       list(report.extra_rows(series)))
 
+    def test_a_stream_tells_what_the_promises_alone_leave(self):
+        series = {"stream_64_floor": {1: 5000.0, 2: 8000.0}, "stream_64_in_process": {1: 250000.0, 2: 250000.0}}
+        self.assertIn("streamed, 64 samples a message, the promises alone (one thread, no gRPC) against in process: "
+                      "0.65 (0.50 to 0.80)", list(report.extra_rows(series)))
+
     def test_the_worse_of_processor_time_and_latency_counts(self):
         series = {"rpc_ours_cpu": {1: 110.0}, "rpc_echo_cpu": {1: 100.0},
                   "rpc_ours_p50": {1: 130.0}, "rpc_echo_p50": {1: 100.0}}
