@@ -22,16 +22,15 @@
 namespace tally::kernels {
 namespace {  // NOLINT: see above
 
-// update_toward_zero and update_with_feedback; constants.small.
+// Moves the weights of a line; constants.small.
 template <class Machine, bool kFeedback>
-void UpdateLineSmall(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
-                     PanelLines<int16_t> weights, UpdateTally& tally) {
-  const typename Machine::Constants constants(from);
+inline void MoveLine(const typename Machine::Constants& constants, const int32_t* sums,
+                     int32_t* residuals, PanelLines<int16_t> weights,
+                     typename Machine::Lanes& lanes) {
   const size_t width = weights.panels * kPanel;
   const int32_t* odd_sums = sums + width;
   int32_t* odd_residuals = kFeedback ? residuals + width : nullptr;
   int16_t* line = weights.first;
-  typename Machine::Lanes lanes = Machine::Begin(tally);
   for (size_t p = 0; p < weights.panels; ++p) {
 #pragma GCC unroll 4
     for (size_t c = 0; c < kPanel; c += Machine::kColumns) {
@@ -48,7 +47,33 @@ void UpdateLineSmall(const UpdateConstants& from, const int32_t* sums, int32_t* 
       odd_residuals += kPanel;
     }
   }
-  Machine::Take(lanes, 2 * width, tally);
+}
+
+// update_toward_zero and update_with_feedback; constants.small.
+template <class Machine, bool kFeedback>
+void UpdateLineSmall(const UpdateConstants& from, const int32_t* sums, int32_t* residuals,
+                     PanelLines<int16_t> weights, UpdateTally& tally) {
+  const typename Machine::Constants constants(from);
+  typename Machine::Lanes lanes = Machine::Begin(tally);
+  MoveLine<Machine, kFeedback>(constants, sums, residuals, weights, lanes);
+  Machine::Take(lanes, 2 * weights.panels * kPanel, tally);
+}
+
+// train_lines for two rows or more, constants.small: what moving found is added up only once.
+template <class Machine, auto kSumLine, bool kFeedback>
+void TrainRowsSmall(const LineJob& job, const UpdateConstants& from, UpdateTally& tally) {
+  const typename Machine::Constants constants(from);
+  const size_t row_pairs = (job.rows + 1) / 2;
+  const size_t width = job.weights.panels * kPanel;
+  typename Machine::Lanes lanes = Machine::Begin(tally);
+  for (size_t i = 0; i < job.count; ++i) {
+    const size_t line = job.lines[i].line;
+    kSumLine(job.values + line * 4 * row_pairs, row_pairs, job.d, job.sums);
+    MoveLine<Machine, kFeedback>(
+        constants, job.sums, kFeedback ? job.residuals + line * 2 * width : nullptr,
+        {job.weights.first + line * kLine, job.weights.panel_stride, job.weights.panels}, lanes);
+  }
+  Machine::Take(lanes, 2 * width * job.count, tally);
 }
 
 // train_lines for one row, constants.small: a sum is one product, and columns without a delta are
@@ -81,15 +106,24 @@ void TrainOneRowSmall(const LineJob& job, const UpdateConstants& from, UpdateTal
   Machine::Take(lanes, 2 * Machine::kColumns * count * job.count, tally);
 }
 
+template <class Machine, auto kSumLine, bool kFeedback>
+void TrainSmall(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
+  if (job.rows == 1) {
+    TrainOneRowSmall<Machine, kFeedback>(job, constants, tally);
+  } else {
+    TrainRowsSmall<Machine, kSumLine, kFeedback>(job, constants, tally);
+  }
+}
+
 // train_lines, made of these and of a level's kernels for whatever else comes.
 template <class Machine, auto kSumLine, auto kTowardZero, auto kWithFeedback>
 void TrainLinesByVectors(const LineJob& job, const UpdateConstants& constants, UpdateTally& tally) {
-  if (job.rows != 1 || !constants.small) {
+  if (!constants.small) {
     TrainLines<Machine::kColumns, kSumLine, kTowardZero, kWithFeedback>(job, constants, tally);
   } else if (job.residuals == nullptr) {
-    TrainOneRowSmall<Machine, false>(job, constants, tally);
+    TrainSmall<Machine, kSumLine, false>(job, constants, tally);
   } else {
-    TrainOneRowSmall<Machine, true>(job, constants, tally);
+    TrainSmall<Machine, kSumLine, true>(job, constants, tally);
   }
 }
 
