@@ -288,6 +288,7 @@ std::shared_ptr<const ModelSpec> HostState::spec() const {
 }
 
 std::shared_ptr<const Snapshot> HostState::snapshot() const {
+  snapshots_asked_.fetch_add(1, std::memory_order_relaxed);
   MutexLock lock(mutex_);
   return snapshot_;
 }

@@ -3,6 +3,7 @@
 #ifndef TALLY_DAEMON_HOSTING_HOST_STATE_H_
 #define TALLY_DAEMON_HOSTING_HOST_STATE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -100,6 +101,7 @@ class HostState {
   SourceProgress source(std::string_view name) const;
   std::shared_ptr<const ModelSpec> spec() const;
   std::shared_ptr<const Snapshot> snapshot() const;
+  uint64_t snapshots_asked() const { return snapshots_asked_.load(std::memory_order_relaxed); }
   uint64_t durable_position() const;
   uint64_t journal_bytes() const;
 
@@ -129,6 +131,7 @@ class HostState {
   SourceTable sources_ TALLY_GUARDED_BY(mutex_);
   std::shared_ptr<const ModelSpec> spec_ TALLY_GUARDED_BY(mutex_);
   std::shared_ptr<const Snapshot> snapshot_ TALLY_GUARDED_BY(mutex_);
+  mutable std::atomic<uint64_t> snapshots_asked_ = 0;
   std::string warnings_ TALLY_GUARDED_BY(mutex_);  // of recovery; they stay
   std::string trouble_ TALLY_GUARDED_BY(mutex_);
   absl::Status cause_ TALLY_GUARDED_BY(mutex_);

@@ -1,6 +1,7 @@
 #include "daemon/hosting/trainer.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -24,7 +25,8 @@ Trainer::Trainer(HostContext& host, Intake& intake, Generations& generations)
     : host_(host),
       intake_(intake),
       generations_(generations),
-      segment_end_store_(host.fs, host.journal_path) {}
+      segment_end_store_(host.fs, host.journal_path),
+      courtesy_(host.clock, std::this_thread::yield) {}
 
 void Trainer::Run() {
   if (Recover()) Work();
@@ -129,6 +131,7 @@ void Trainer::Step() {
   if (PublishDue()) Publish();
   CheckpointIfDue();
   NotifySometimes();
+  courtesy_.AfterStep(host_.state.snapshots_asked());
 }
 
 // A record has been taken and all mini-batches that it completes are trained.

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/hosting/courtesy.h"
 #include "daemon/hosting/generations.h"
 #include "daemon/hosting/host_context.h"
 #include "daemon/hosting/intake.h"
@@ -107,6 +108,8 @@ class Trainer {
   int64_t next_relief_ns_ = 0;   // the same for making room in the journal
   uint64_t relieved_bytes_ = 0;  // size of the journal after the last RelieveJournal
   int64_t notified_ns_ = 0;
+
+  Courtesy courtesy_;
 };
 
 }  // namespace tally::hosting
