@@ -3,7 +3,7 @@
 // On a board with one core, or with its cores busy, a call that arrives waits until the scheduler
 // ends the trainer's turn, some milliseconds, and a call of gRPC needs several such turns. A
 // trainer that gives way after every mini-batch makes it wait for mini-batches instead. It costs a
-// stream 4 % of processor time, so only a model that is asked does it (promise P5; figures in
+// stream 4 % of processor time, so it is done only while somebody asks (promise P5; figures in
 // ../README.md). One thread.
 
 #ifndef TALLY_DAEMON_HOSTING_COURTESY_H_

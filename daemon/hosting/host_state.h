@@ -27,6 +27,8 @@ struct HostHooks {
   std::function<void(bool serving)> on_serving;             // after each change; begins as false
   std::function<void(const absl::Status& cause)> on_fatal;  // the disk can no longer be trusted
   EventCallback on_event;                                   // for the log
+  // How often any model of the daemon was asked for its snapshot; null: count this one's alone.
+  std::shared_ptr<std::atomic<uint64_t>> questions;
 };
 
 // Thread-safe; one small lock that is never held during I/O, training or foreign code.
@@ -101,7 +103,8 @@ class HostState {
   SourceProgress source(std::string_view name) const;
   std::shared_ptr<const ModelSpec> spec() const;
   std::shared_ptr<const Snapshot> snapshot() const;
-  uint64_t snapshots_asked() const { return snapshots_asked_.load(std::memory_order_relaxed); }
+  // Snapshots that were asked for, of all models that share the count.
+  uint64_t questions() const { return questions_->load(std::memory_order_relaxed); }
   uint64_t durable_position() const;
   uint64_t journal_bytes() const;
 
@@ -124,6 +127,7 @@ class HostState {
   storage::Clock& clock_;
   const std::string name_;
   const HostHooks hooks_;
+  const std::shared_ptr<std::atomic<uint64_t>> questions_;
 
   mutable Mutex mutex_;
   CondVar changed_;
@@ -131,7 +135,6 @@ class HostState {
   SourceTable sources_ TALLY_GUARDED_BY(mutex_);
   std::shared_ptr<const ModelSpec> spec_ TALLY_GUARDED_BY(mutex_);
   std::shared_ptr<const Snapshot> snapshot_ TALLY_GUARDED_BY(mutex_);
-  mutable std::atomic<uint64_t> snapshots_asked_ = 0;
   std::string warnings_ TALLY_GUARDED_BY(mutex_);  // of recovery; they stay
   std::string trouble_ TALLY_GUARDED_BY(mutex_);
   absl::Status cause_ TALLY_GUARDED_BY(mutex_);

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "core/algorithms/algorithms.h"
@@ -73,6 +75,8 @@ class DirectoryRegistry final : public Registry {
   const StateCallback on_state_;
   const FatalCallback on_fatal_;
   const EventCallback on_event_;
+  const std::shared_ptr<std::atomic<uint64_t>> questions_ =
+      std::make_shared<std::atomic<uint64_t>>(0);  // of all hosts
   std::unique_ptr<storage::FileLock> lock_;
 
   Mutex admin_mutex_;  // one Create, Import or Delete at a time; taken before mutex_
@@ -124,7 +128,7 @@ std::shared_ptr<RunningHost> DirectoryRegistry::OpenHost(const std::string& name
 
 HostHooks DirectoryRegistry::HooksOf(const std::string& name) {
   return {[this, name](bool serving) { TellState(name, serving); },
-          [this](const absl::Status& cause) { TellFatal(cause); }, on_event_};
+          [this](const absl::Status& cause) { TellFatal(cause); }, on_event_, questions_};
 }
 
 void DirectoryRegistry::TellState(const std::string& name, bool serving) const {

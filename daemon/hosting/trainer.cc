@@ -131,7 +131,7 @@ void Trainer::Step() {
   if (PublishDue()) Publish();
   CheckpointIfDue();
   NotifySometimes();
-  courtesy_.AfterStep(host_.state.snapshots_asked());
+  courtesy_.AfterStep(host_.state.questions());
 }
 
 // A record has been taken and all mini-batches that it completes are trained.

@@ -5,6 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
+
+#include "daemon/hosting/host_state.h"
 #include "tests/support/manual_clock.h"
 
 namespace tally::hosting {
@@ -41,6 +45,19 @@ TEST_F(CourtesyTest, EveryQuestionBeginsTheSecondAnew) {
   clock_.AdvanceNs(Courtesy::kMemoryNs - 1);
   courtesy_.AfterStep(2);
   EXPECT_EQ(given_, 3);
+}
+
+TEST(QuestionsTest, ModelsOfADaemonCountTogether) {
+  storage::ManualClock clock;
+  HostHooks hooks;
+  hooks.questions = std::make_shared<std::atomic<uint64_t>>(0);
+  const HostState asked(clock, "asked", hooks);
+  const HostState learning(clock, "learning", hooks);
+  const HostState alone(clock, "alone", {});
+  EXPECT_EQ(asked.snapshot(), nullptr);
+  EXPECT_EQ(asked.snapshot(), nullptr);
+  EXPECT_EQ(learning.questions(), 2u);
+  EXPECT_EQ(alone.questions(), 0u);
 }
 
 }  // namespace
