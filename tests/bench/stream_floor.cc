@@ -1,5 +1,5 @@
-// Goal: what the promises alone cost a stream: the share of in-process training that a daemon could
-// reach at most with this journal, this audit chain and this kernel.
+// Goal: what receiving, keeping and proving alone cost a stream: about the most of in-process
+// training that a server with this journal, this audit chain and this kernel can reach.
 // Method: one thread that takes each message from a Unix socket, keeps it, trains it, carries the
 // audit chain along and syncs for every half window, with the product's own parts; no gRPC, no
 // Protobuf, no other thread, no checkpoint, no snapshot. Another process sends, on the processor
@@ -8,7 +8,7 @@
 //
 //   stream_floor SENDER_CORE STATE_DIR IMAGES LABELS ROWS_A_STEP ROWS_A_MESSAGE SAMPLES
 //
-//   prints {"cpu_ns_per_sample":..}; STATE_DIR must be new
+//   prints {"cpu_ns_per_sample":..}; STATE_DIR must be new or empty
 
 #include <sched.h>
 #include <sys/socket.h>
@@ -20,10 +20,12 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/algorithms/algorithms.h"
 #include "daemon/hosting/training_lane.h"
+#include "daemon/platform/memory.h"
 #include "daemon/storage/file_system.h"
 #include "daemon/storage/journal.h"
 #include "tests/bench/bench_support.h"
@@ -52,10 +54,21 @@ T Checked(absl::StatusOr<T> value) {
   return *std::move(value);
 }
 
+// The number of a processor, from 0 on.
+int Core(const char* text) {
+  const std::string_view digits(text);
+  if (digits.empty() || digits.size() > 4 ||
+      digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    std::fputs(kUsage, stderr);
+    std::exit(64);
+  }
+  return std::atoi(text);
+}
+
 void SendAll(int socket, const void* bytes, size_t count) {
   const char* next = static_cast<const char*>(bytes);
   while (count > 0) {
-    const ssize_t sent = send(socket, next, count, 0);
+    const ssize_t sent = send(socket, next, count, MSG_NOSIGNAL);
     if (sent <= 0) std::_Exit(0);  // the receiver has gone
     next += sent;
     count -= static_cast<size_t>(sent);
@@ -77,14 +90,17 @@ class Receiver {
       : socket_(socket),
         rows_(rows),
         row_bytes_(spec.RowBytes()),
-        journal_(Checked(
-            tally::storage::Journal::Open(tally::storage::PosixFileSystem(), directory, {}, 1, {}))),
+        journal_(Checked(tally::storage::Journal::Open(tally::storage::PosixFileSystem(), directory,
+                                                       {}, 1, {}))),
         lane_(Checked(tally::MakeLearner(spec, {})), {}, journal_->segment_position()) {}
 
-  void Receive(uint64_t samples) {
-    for (uint64_t received = 0; received < samples; received += rows_) ReceiveMessage();
+  // Whole messages, until there are `samples` at least; returns how many there were.
+  uint64_t Receive(uint64_t samples) {
+    uint64_t received = 0;
+    for (; received < samples; received += rows_) ReceiveMessage();
     Check(journal_->Sync());
     unsynced_bytes_ = 0;
+    return received;
   }
 
  private:
@@ -133,18 +149,21 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 64;
   }
-  const int sender_core = std::atoi(argv[1]);
+  tally::platform::LimitFreeMemory();  // as the daemon does
+  const int sender_core = Core(argv[1]);
   const std::string directory = argv[2];
   const tally::bench::Samples samples = tally::bench::ReadSamples(argv[3], argv[4]);
   const tally::ModelSpec spec =
       tally::bench::SpecWithRows("pocketnn/mnist-mlp", ParseCount(argv[5], kUsage));
   const auto rows = static_cast<size_t>(ParseCount(argv[6], kUsage));
   const uint64_t wanted = ParseCount(argv[7], kUsage);
+  if (rows > samples.count()) Fail("a message cannot have more rows than there are samples");
   Check(tally::storage::PosixFileSystem().CreateDirectory(directory));
 
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0) Fail("no socket");
   const pid_t sender = fork();
+  if (sender < 0) Fail("no process for the sender");
   if (sender == 0) {
     close(sockets[0]);
     cpu_set_t core;
@@ -157,11 +176,11 @@ int main(int argc, char** argv) {
   Receiver receiver(sockets[0], directory, spec, rows);
   receiver.Receive(kWarmUpSamples);
   const int64_t begin_ns = tally::bench::ThreadCpuNs();
-  receiver.Receive(wanted);
+  const uint64_t received = receiver.Receive(wanted);
   const int64_t cpu_ns = tally::bench::ThreadCpuNs() - begin_ns;
   close(sockets[0]);
   waitpid(sender, nullptr, 0);
   std::printf("{\"cpu_ns_per_sample\":%.1f}\n",
-              static_cast<double>(cpu_ns) / static_cast<double>(wanted));
+              static_cast<double>(cpu_ns) / static_cast<double>(received));
   return 0;
 }

@@ -58,14 +58,14 @@ size_t ListPairsAvx2(const int16_t* x, size_t pairs, uint32_t first_line, PairTe
 }
 
 // kPanels neighbouring panels at once, so that enough sums are under way to hide the latency.
-template <bool kAdd, size_t kPanels>
-void SumPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_t stride,
+template <size_t kPanels>
+void AddPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_t stride,
                 int32_t* sums) {
   __m256i* out = reinterpret_cast<__m256i*>(sums);
   __m256i partial[2 * kPanels];
 #pragma GCC unroll 8
   for (size_t v = 0; v < 2 * kPanels; ++v) {
-    partial[v] = kAdd ? _mm256_load_si256(out + v) : _mm256_setzero_si256();
+    partial[v] = _mm256_load_si256(out + v);
   }
   for (size_t t = 0; t < count; ++t) {
     const __m256i pair = _mm256_set1_epi32(static_cast<int32_t>(terms[t].pair));
@@ -81,22 +81,21 @@ void SumPairsTo(const PairTerm* terms, size_t count, const int16_t* first, size_
   for (size_t v = 0; v < 2 * kPanels; ++v) _mm256_store_si256(out + v, partial[v]);
 }
 
-// The sums of all panels over some terms; kAdd: onto what is there.
-template <bool kAdd>
-void SumPairs(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines, int32_t* sums) {
+void AddPairsAvx2(const PairTerm* terms, size_t count, PanelLines<const int16_t> lines,
+                  int32_t* sums) {
   size_t p = 0;
   for (; p + 4 <= lines.panels; p += 4) {
-    SumPairsTo<kAdd, 4>(terms, count, lines.first + p * lines.panel_stride, lines.panel_stride,
-                        sums + p * kPanel);
+    AddPairsTo<4>(terms, count, lines.first + p * lines.panel_stride, lines.panel_stride,
+                  sums + p * kPanel);
   }
   const int16_t* first = lines.first + p * lines.panel_stride;
   switch (lines.panels - p) {
     case 3:
-      return SumPairsTo<kAdd, 3>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+      return AddPairsTo<3>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     case 2:
-      return SumPairsTo<kAdd, 2>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+      return AddPairsTo<2>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     case 1:
-      return SumPairsTo<kAdd, 1>(terms, count, first, lines.panel_stride, sums + p * kPanel);
+      return AddPairsTo<1>(terms, count, first, lines.panel_stride, sums + p * kPanel);
     default:
       return;
   }
@@ -108,14 +107,17 @@ inline __m256i FirstLanes(size_t count) {
                             _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-// Lists the pairs of rows in which either input of a line is not zero. Stores up to seven places
-// behind the list.
-size_t ListRowPairs(const int32_t* even, const int32_t* odd, size_t row_pairs, uint32_t* places) {
+inline __m256i LoadLanes(const Pair* from, __m256i lanes) {
+  return _mm256_maskload_epi32(reinterpret_cast<const int*>(from), lanes);
+}
+
+// Lists the pairs of rows in which either input of a line is not zero. Stores eight places at a
+// time, up to `row_pairs` rounded up to eight.
+size_t ListRowPairs(const Pair* even, const Pair* odd, size_t row_pairs, uint32_t* places) {
   size_t listed = 0;
   for (size_t t = 0; t < row_pairs; t += 8) {
     const __m256i valid = FirstLanes(row_pairs - t < 8 ? row_pairs - t : 8);
-    const __m256i either = _mm256_or_si256(_mm256_maskload_epi32(even + t, valid),
-                                           _mm256_maskload_epi32(odd + t, valid));
+    const __m256i either = _mm256_or_si256(LoadLanes(even + t, valid), LoadLanes(odd + t, valid));
     const __m256i zero = _mm256_cmpeq_epi32(either, _mm256_setzero_si256());
     const uint32_t nonzero =
         static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zero))) ^ 0xffu;
@@ -130,8 +132,8 @@ size_t ListRowPairs(const int32_t* even, const int32_t* odd, size_t row_pairs, u
 
 // What the panels of a line have in common: its two inputs in pairs of rows, and which pairs count.
 struct LineOfRows {
-  const int32_t* even;
-  const int32_t* odd;
+  const Pair* even;
+  const Pair* odd;
   const uint32_t* places;
   size_t count;
 };
@@ -151,8 +153,8 @@ void SumLineTo(const LineOfRows& line, const int16_t* first, size_t stride, int3
   }
   for (size_t i = 0; i < line.count; ++i) {
     const size_t t = line.places[i];
-    const __m256i even_pair = _mm256_set1_epi32(line.even[t]);
-    const __m256i odd_pair = _mm256_set1_epi32(line.odd[t]);
+    const __m256i even_pair = _mm256_set1_epi32(static_cast<int32_t>(line.even[t]));
+    const __m256i odd_pair = _mm256_set1_epi32(static_cast<int32_t>(line.odd[t]));
     const int16_t* deltas = first + t * kLine;
 #pragma GCC unroll 4
     for (size_t v = 0; v < 2 * kPanels; ++v) {
@@ -190,8 +192,8 @@ void SumPanels(const LineOfRows& line, PanelLines<const int16_t> d, int32_t* sum
 void SumLineAvx2(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
                  int32_t* sums) {
   constexpr size_t kRun = 128;
-  uint32_t places[kRun + 8];
-  const int32_t* even = reinterpret_cast<const int32_t*>(values);
+  uint32_t places[kRun];
+  const Pair* even = reinterpret_cast<const Pair*>(values);
   for (size_t begin = 0; begin < row_pairs; begin += kRun) {
     LineOfRows line = {even + begin, even + row_pairs + begin, places, 0};
     line.count = ListRowPairs(line.even, line.odd,
@@ -403,7 +405,7 @@ extern const RowTable kAvx2Rows;
 const RowTable kAvx2Rows = {
     Level::kAvx2,
     ListPairsAvx2,
-    SumPairs<true>,
+    AddPairsAvx2,
     PairRowsX86,
     SumLineAvx2,
     UpdateTowardZeroAvx2,

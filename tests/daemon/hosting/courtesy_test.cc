@@ -1,4 +1,4 @@
-// Goal: a trainer gives way while its model is asked, and only then.
+// Goal: a trainer gives way while models are looked at, and only then.
 // Method: a clock moved by hand, and a count in place of the scheduler.
 
 #include "daemon/hosting/courtesy.h"
