@@ -28,11 +28,7 @@ std::string_view ModelStateName(ModelState state) {
 }
 
 HostState::HostState(storage::Clock& clock, std::string name, HostHooks hooks)
-    : clock_(clock),
-      name_(std::move(name)),
-      hooks_(std::move(hooks)),
-      questions_(hooks_.questions != nullptr ? hooks_.questions
-                                             : std::make_shared<std::atomic<uint64_t>>(0)) {
+    : clock_(clock), name_(std::move(name)), hooks_(std::move(hooks)) {
   status_.state = ModelState::kReplaying;
 }
 
@@ -292,7 +288,7 @@ std::shared_ptr<const ModelSpec> HostState::spec() const {
 }
 
 std::shared_ptr<const Snapshot> HostState::snapshot() const {
-  questions_->fetch_add(1, std::memory_order_relaxed);
+  hooks_.questions->fetch_add(1, std::memory_order_relaxed);
   MutexLock lock(mutex_);
   return snapshot_;
 }

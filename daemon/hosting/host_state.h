@@ -27,8 +27,8 @@ struct HostHooks {
   std::function<void(bool serving)> on_serving;             // after each change; begins as false
   std::function<void(const absl::Status& cause)> on_fatal;  // the disk can no longer be trusted
   EventCallback on_event;                                   // for the log
-  // How often any model of the daemon was asked for its snapshot; null: count this one's alone.
-  std::shared_ptr<std::atomic<uint64_t>> questions;
+  // How often models were asked for their snapshots: this one alone, unless hosts share the count.
+  std::shared_ptr<std::atomic<uint64_t>> questions = std::make_shared<std::atomic<uint64_t>>(0);
 };
 
 // Thread-safe; one small lock that is never held during I/O, training or foreign code.
@@ -104,7 +104,7 @@ class HostState {
   std::shared_ptr<const ModelSpec> spec() const;
   std::shared_ptr<const Snapshot> snapshot() const;
   // Snapshots that were asked for, of all models that share the count.
-  uint64_t questions() const { return questions_->load(std::memory_order_relaxed); }
+  uint64_t questions() const { return hooks_.questions->load(std::memory_order_relaxed); }
   uint64_t durable_position() const;
   uint64_t journal_bytes() const;
 
@@ -127,7 +127,6 @@ class HostState {
   storage::Clock& clock_;
   const std::string name_;
   const HostHooks hooks_;
-  const std::shared_ptr<std::atomic<uint64_t>> questions_;
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -1,6 +1,7 @@
 #include "tests/bench/bench_support.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -83,6 +84,12 @@ ModelSpec SpecWithRows(const std::string& network, uint64_t rows) {
 }
 
 double FloatRate(uint64_t rows) { return std::clamp(static_cast<double>(rows) * 0.005, 0.01, 0.2); }
+
+void Check(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, status.ToString().c_str());
+  std::exit(70);
+}
 
 uint64_t ParseCount(const char* text, const char* usage) {
   uint64_t value = 0;

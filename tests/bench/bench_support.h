@@ -8,8 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/learner/learner.h"
 
 namespace tally::bench {
@@ -52,6 +55,14 @@ ModelSpec SpecWithRows(const std::string& network, uint64_t rows);
 
 // The float peers' learning rate of the mean gradient: 0.01 online, 0.1 at 20 rows, at most 0.2.
 double FloatRate(uint64_t rows);
+
+// Prints what is wrong and exits with 70 unless the status is OK.
+void Check(const absl::Status& status);
+template <typename T>
+T Checked(absl::StatusOr<T> value) {
+  Check(value.status());
+  return *std::move(value);
+}
 
 // A whole number from 1 on; prints usage and exits with 64 otherwise.
 uint64_t ParseCount(const char* text, const char* usage);

@@ -22,6 +22,8 @@
 
 namespace {
 
+using tally::bench::Check;
+using tally::bench::Checked;
 using tally::bench::ParseCount;
 using tally::hosting::ModelHost;
 using tally::hosting::Registry;
@@ -31,18 +33,6 @@ constexpr char kUsage[] =
 constexpr std::string_view kPosix = "posix:";
 constexpr uint64_t kWindowBytes = 1 << 20;
 constexpr uint64_t kWarmUpSamples = 5000;
-
-void Check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "journal_cost: %s\n", status.ToString().c_str());
-  std::exit(70);
-}
-
-template <typename T>
-T Checked(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
 
 int64_t Soon() { return tally::storage::SystemClock().MonotonicNs() + 120'000'000'000; }
 

@@ -6,13 +6,12 @@
 // with the number SENDER_CORE. Rows are written once in memory before they are received into,
 // which stands for the copy that Protobuf makes. Processor time of the one thread.
 //
-//   stream_floor SENDER_CORE STATE_DIR IMAGES LABELS ROWS_A_STEP ROWS_A_MESSAGE SAMPLES
+//   stream_floor SENDER_CORE JOURNAL_DIR IMAGES LABELS ROWS_A_STEP ROWS_A_MESSAGE SAMPLES
 //
-//   prints {"cpu_ns_per_sample":..}; STATE_DIR must be new or empty
+//   prints {"cpu_ns_per_sample":..}; JOURNAL_DIR must be new or empty
 
 #include <sched.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,26 +31,19 @@
 
 namespace {
 
+using tally::bench::Check;
+using tally::bench::Checked;
 using tally::bench::ParseCount;
 
 constexpr char kUsage[] =
-    "usage: stream_floor SENDER_CORE STATE_DIR IMAGES LABELS ROWS_A_STEP ROWS_A_MESSAGE SAMPLES\n";
+    "usage: stream_floor SENDER_CORE JOURNAL_DIR IMAGES LABELS ROWS_A_STEP ROWS_A_MESSAGE "
+    "SAMPLES\n";
 constexpr uint64_t kSyncBytes = 512 << 10;  // half of the daemon's window
 constexpr uint64_t kWarmUpSamples = 5000;
 
 [[noreturn]] void Fail(const std::string& message) {
   std::fprintf(stderr, "stream_floor: %s\n", message.c_str());
   std::_Exit(70);
-}
-
-void Check(const absl::Status& status) {
-  if (!status.ok()) Fail(status.ToString());
-}
-
-template <typename T>
-T Checked(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
 }
 
 // The number of a processor, from 0 on.

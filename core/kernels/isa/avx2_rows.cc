@@ -25,6 +25,18 @@ constexpr FrontLanes MakeFrontLanes() {
 }
 constexpr FrontLanes kFrontLanes = MakeFrontLanes();
 
+// The set of lanes that are not zero, a bit each.
+inline uint32_t NonZeroLanes(__m256i values) {
+  const __m256i zero = _mm256_cmpeq_epi32(values, _mm256_setzero_si256());
+  return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zero))) ^ 0xffu;
+}
+
+// The numbers of the lanes of a set, from the front on.
+inline __m256i Front(uint32_t set) {
+  return _mm256_cvtepu8_epi32(
+      _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kFrontLanes.of_set[set])));
+}
+
 // Eight pairs a turn: those that are not zero move to the front, beside their lines. What is stored
 // behind them is overwritten or beyond the end of the list; it never passes the pairs looked at.
 size_t ListPairsAvx2(const int16_t* x, size_t pairs, uint32_t first_line, PairTerm* terms) {
@@ -35,11 +47,8 @@ size_t ListPairsAvx2(const int16_t* x, size_t pairs, uint32_t first_line, PairTe
   size_t i = 0;
   for (; i + 8 <= pairs; i += 8) {
     const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + i));
-    const __m256i zero = _mm256_cmpeq_epi32(values, _mm256_setzero_si256());
-    const uint32_t nonzero =
-        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zero))) ^ 0xffu;
-    const __m256i front = _mm256_cvtepu8_epi32(
-        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kFrontLanes.of_set[nonzero])));
+    const uint32_t nonzero = NonZeroLanes(values);
+    const __m256i front = Front(nonzero);
     const __m256i kept = _mm256_permutevar8x32_epi32(values, front);
     const __m256i places = _mm256_permutevar8x32_epi32(lines, front);
     const __m256i even = _mm256_unpacklo_epi32(places, kept);  // terms 0, 1, 4, 5
@@ -117,14 +126,11 @@ size_t ListRowPairs(const Pair* even, const Pair* odd, size_t row_pairs, uint32_
   size_t listed = 0;
   for (size_t t = 0; t < row_pairs; t += 8) {
     const __m256i valid = FirstLanes(row_pairs - t < 8 ? row_pairs - t : 8);
-    const __m256i either = _mm256_or_si256(LoadLanes(even + t, valid), LoadLanes(odd + t, valid));
-    const __m256i zero = _mm256_cmpeq_epi32(either, _mm256_setzero_si256());
     const uint32_t nonzero =
-        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zero))) ^ 0xffu;
-    const __m256i front = _mm256_cvtepu8_epi32(
-        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kFrontLanes.of_set[nonzero])));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(places + listed),
-                        _mm256_add_epi32(front, _mm256_set1_epi32(static_cast<int32_t>(t))));
+        NonZeroLanes(_mm256_or_si256(LoadLanes(even + t, valid), LoadLanes(odd + t, valid)));
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(places + listed),
+        _mm256_add_epi32(Front(nonzero), _mm256_set1_epi32(static_cast<int32_t>(t))));
     listed += static_cast<size_t>(__builtin_popcount(nonzero));
   }
   return listed;
@@ -187,8 +193,7 @@ void SumPanels(const LineOfRows& line, PanelLines<const int16_t> d, int32_t* sum
 
 // Pairs of rows that are zero in both inputs are left out beforehand: to test each in the loop over
 // products would be a branch that no processor foresees. One list serves both inputs and is walked
-// once for each panel or two: a list for each would be shorter, and cost more in branches than it
-// saves in products.
+// once for each panel or two: a list for each input would be shorter, and was slower.
 void SumLineAvx2(const int16_t* values, size_t row_pairs, PanelLines<const int16_t> d,
                  int32_t* sums) {
   constexpr size_t kRun = 128;
